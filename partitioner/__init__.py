@@ -1,0 +1,1 @@
+"""From a trace to a plan: graph, classification, constraints, solver, scaling model."""

@@ -1,0 +1,1 @@
+"""Reports of a trace and a plan: terminal, HTML, Markdown, JSON."""

@@ -1,0 +1,1 @@
+"""From a plan and the source to a staged application."""

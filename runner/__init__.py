@@ -1,0 +1,1 @@
+"""Starting original and staged applications, replaying requests, comparing and measuring."""

@@ -1,0 +1,1 @@
+"""Recording: instrumentation, the agent in the process, the control channel, the trace file."""
