@@ -1,0 +1,77 @@
+"""All that is known about a recording before anything is placed: graph, classes and constraints together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from pipetrace.partitioner.classify import Classification, Item, classify
+from pipetrace.partitioner.constraints import Mobilities, mobilities
+from pipetrace.partitioner.graph import Cell, Graph, build_graph
+from pipetrace.partitioner.model import Model, Transport
+from pipetrace.partitioner.names import handler_ids, short
+from pipetrace.partitioner.problem import Problem, build_problem
+from pipetrace.partitioner.recording import Recording
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """A recording with its graph, the classes of its locations, and what each unit may do."""
+
+    recording: Recording
+    graph: Graph
+    classes: Classification
+    mobilities: Mobilities
+    model: Model
+    transport: Transport
+
+    @cached_property
+    def ids(self) -> dict[int, str]:
+        """Handler ids by function."""
+        return handler_ids(self.recording)
+
+    @cached_property
+    def ties_of(self) -> dict[int, tuple[Item, ...]]:
+        """By unit: the items that tie it or something that runs inside it."""
+        found: dict[int, dict[str, Item]] = {}
+        for item in self.classes.ties:
+            for cell in item.cells:
+                for unit in self.graph.cells[cell].path:
+                    found.setdefault(unit, {})[item.id] = item
+        return {unit: tuple(items.values()) for unit, items in found.items()}
+
+    @property
+    def threshold_us(self) -> float:
+        """Mean CPU of a call from which a move pays."""
+        return self.model.threshold_us[self.transport]
+
+    def name(self, function: int) -> str:
+        """A function as a sentence names it."""
+        return short(self.recording, function)
+
+    def share(self, cpu_us: float) -> float:
+        """Part of the CPU of all handlers."""
+        return cpu_us / self.graph.cpu_us if self.graph.cpu_us > 0 else 0.0
+
+    def is_heavy(self, unit: int) -> bool:
+        """Whether a call of a unit costs enough to be worth a message."""
+        found = self.graph.units.get(unit)
+        return found is not None and found.cpu_us > 0 and found.mean_us >= self.threshold_us
+
+    def problem(self, without: Iterable[str] = ()) -> Problem:
+        """The placement problem, if the items named in ``without`` tied nothing."""
+        return build_problem(
+            self.graph, self.classes, self.mobilities, self.model, self.transport, without=without
+        )
+
+    def cells_of(self, unit: int) -> list[Cell]:
+        """The cells that end in a unit: those of its own invocations."""
+        return [cell for cell in self.graph.cells if cell.path and cell.path[-1] == unit]
+
+
+def analyse(recording: Recording, model: Model, transport: Transport) -> Analysis:
+    """Everything about a recording that does not depend on the number of machines."""
+    graph = build_graph(recording)
+    classes = classify(recording, graph)
+    return Analysis(recording, graph, classes, mobilities(recording, graph, classes), model, transport)

@@ -1,0 +1,362 @@
+"""Classes of locations: what is state, what travels in messages, what never changes, what is bound to its process.
+
+A location is a variable of one scope or a property of one object, so a trace has very many. They are judged one
+by one and then gathered by the variable or the place in the source that they belong to:
+
+* resource: part of a socket, stream, timer or emitter that outlives a chain. Requests and responses are resources
+  too, but they do not tie anything down, since the runtime carries them.
+* init-only: no invocation outside initialisation writes it, and what initialisation writes is written before any
+  other chain looks at it. Every stage has its own copy.
+* state: it outlives its chain and is written after initialisation, or two invocations of one chain use it that do
+  not follow from one another.
+* communication: within one chain each writer is a causal ancestor of its readers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from pipetrace.partitioner.causality import Causality
+from pipetrace.partitioner.graph import Graph
+from pipetrace.partitioner.names import location_key
+from pipetrace.partitioner.recording import READ, WRITE, Location, Recording
+
+Class = Literal["state", "init-only", "communication", "resource"]
+
+CARRIED = frozenset({"http.request", "http.response"})
+"""Resources that the runtime carries to a stage."""
+BOUND = frozenset({"socket", "stream", "timer", "emitter"})
+"""Resources that stay where they were made."""
+
+_RANK: dict[Class, int] = {"state": 3, "resource": 2, "communication": 1, "init-only": 0}
+_MOST_PAIRS = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Two invocations that depend on one another through a location: their functions and lines."""
+
+    writer: int
+    writer_line: int
+    reader: int
+    reader_line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A unit that cannot leave alone: it shares a location within one chain with a function outside it."""
+
+    unit: int
+    other: int
+    item: str
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """All locations of one variable, or of the objects made at one place."""
+
+    id: str
+    name: str
+    file: str
+    line: int
+    klass: Class
+    form: Literal["variable", "object"]
+    module_level: bool
+    object_class: str
+    functions: tuple[int, ...]
+    """Functions that touched it after initialisation."""
+    cells: tuple[int, ...]
+    """Cells that touched it as state or as a bound resource: those that must share a stage."""
+    readers: tuple[int, ...]
+    """Cells that touched it at all after initialisation."""
+    evidence: tuple[Evidence, ...]
+    guessed: bool
+    """All its writes are objects handed to code that was not seen."""
+    local: bool
+    """It is state only between parts of one chain, and binds units but no stage."""
+
+    @property
+    def place(self) -> str:
+        """'file:line' where it is declared or made."""
+        return f"{self.file}:{self.line}" if self.file else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """The items of a recording by id, and the units that locations of single chains hold back."""
+
+    items: Mapping[str, Item]
+    splits: tuple[Split, ...]
+
+    @property
+    def ties(self) -> tuple[Item, ...]:
+        """Items that keep the cells touching them on one stage."""
+        return tuple(item for item in self.items.values() if item.cells)
+
+
+@dataclass(slots=True)
+class _Gathered:
+    first: Location
+    klass: Class = "init-only"
+    variable_is_state: bool = False
+    cross: bool = False
+    functions: set[int] = field(default_factory=set)
+    cells: set[int] = field(default_factory=set)
+    readers: set[int] = field(default_factory=set)
+    evidence: set[Evidence] = field(default_factory=set)
+    seen_write: bool = False
+    any_write: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Touch:
+    """One access after initialisation, by index of its invocation."""
+
+    at: int
+    mode: int
+    line: int
+
+    @property
+    def reads(self) -> bool:
+        return self.mode != WRITE
+
+    @property
+    def writes(self) -> bool:
+        return self.mode != READ
+
+
+def classify(recording: Recording, graph: Graph) -> Classification:
+    """Give every location of a recording its class, with evidence."""
+    judge = _Judge(recording, graph)
+    for location, span in _by_location(recording):
+        judge.take(location, span)
+    return judge.result()
+
+
+def _by_location(recording: Recording) -> Iterator[tuple[Location, slice]]:
+    column = recording.accesses.location
+    if len(column) == 0:
+        return
+    starts = np.flatnonzero(np.r_[True, column[1:] != column[:-1]]).tolist()
+    for begin, end in zip(starts, [*starts[1:], len(column)], strict=True):
+        location = recording.locations.get(int(column[begin]))
+        if location is not None:
+            yield location, slice(begin, end)
+
+
+class _Judge:
+    """Judges one location after the other and gathers the verdicts."""
+
+    def __init__(self, recording: Recording, graph: Graph) -> None:
+        self._recording = recording
+        self._graph = graph
+        self._order = Causality(recording, graph)
+        self._files = {number: file.path for number, file in recording.files.items()}
+        self._items: dict[str, _Gathered] = {}
+        self._names: dict[str, str] = {}
+        self._splits: set[Split] = set()
+        self._judged_pairs: set[tuple[str, int, int, int, int]] = set()
+        self._declared = _declared_lines(recording, self._files)
+
+    def take(self, location: Location, span: slice) -> None:
+        """Judge one location by its accesses."""
+        early, late, seen_write = self._split_by_phase(span)
+        key, name = location_key(location, self._files, self._recording.functions)
+        item = self._items.get(key)
+        if item is None:
+            item = self._items[key] = _Gathered(location)
+            self._names[key] = name
+        for touch in late:
+            item.functions.add(self._function(touch))
+            item.readers.add(int(self._graph.cell_of[touch.at]))
+        written = any(touch.writes for touch in late)
+        item.any_write |= written
+        item.seen_write |= written and seen_write
+        klass = self._klass(key, location, item, early, late, written)
+        if _RANK[klass] > _RANK[item.klass]:
+            item.klass = klass
+
+    def _klass(
+        self, key: str, location: Location, item: _Gathered, early: list[_Touch], late: list[_Touch], written: bool
+    ) -> Class:
+        late_init = self._writes_after(early, late)
+        if not written and not late_init:
+            return "init-only" if location.born_init or not late else "communication"
+        on_object = location.kind != "variable"
+        if on_object and location.klass in CARRIED:
+            return "resource"
+        outlives = location.born_init or len({self._chain(touch) for touch in late}) > 1
+        if on_object and location.klass in BOUND:
+            if outlives:
+                item.cross = True
+                item.cells.update(int(self._graph.cell_of[touch.at]) for touch in late)
+                item.evidence.update(self._evidence(late))
+            return "resource"
+        if outlives:
+            item.cross = True
+            item.variable_is_state |= location.kind == "variable"
+            item.cells.update(int(self._graph.cell_of[touch.at]) for touch in late)
+            item.evidence.update(self._evidence(early + late if late_init else late))
+            return "state"
+        return self._within_one_chain(key, item, late)
+
+    def _within_one_chain(self, key: str, item: _Gathered, touches: list[_Touch]) -> Class:
+        klass: Class = "communication"
+        pairs = 0
+        for one in touches:
+            if not one.writes:
+                continue
+            for other in touches:
+                pairs += 1
+                if pairs > _MOST_PAIRS or self._graph.root_of[one.at] == self._graph.root_of[other.at]:
+                    continue
+                mark = (key, self._function(one), one.line, self._function(other), other.line)
+                if mark in self._judged_pairs or self._follows(one, other):
+                    continue
+                self._judged_pairs.add(mark)
+                klass = "state"
+                item.evidence.add(
+                    Evidence(self._function(one), one.line, self._function(other), other.line)
+                )
+                self._note_splits(key, one.at, other.at)
+        return klass
+
+    def _follows(self, writer: _Touch, other: _Touch) -> bool:
+        """Whether a message can carry what passes between two touches of one chain, of which one writes."""
+        if self._order.is_before(writer.at, other.at):
+            return True
+        if self._order.is_before(other.at, writer.at):
+            return not (other.reads and self._order.is_within(writer.at, other.at))
+        return False
+
+    def _note_splits(self, key: str, one: int, other: int) -> None:
+        graph = self._graph
+        for at, against in ((one, other), (other, one)):
+            path = graph.cells[int(graph.cell_of[at])].path
+            facing = graph.cells[int(graph.cell_of[against])].path
+            common = 0
+            for mine, theirs in zip(path, facing, strict=False):
+                if mine != theirs or graph.instance(self._recording, at, mine) != graph.instance(
+                    self._recording, against, mine
+                ):
+                    break
+                common += 1
+            other = int(self._recording.invocations.function[against])
+            self._splits.update(Split(unit, other, key) for unit in path[common:])
+
+    def _split_by_phase(self, span: slice) -> tuple[list[_Touch], list[_Touch], bool]:
+        """(touches of initialisation, touches after it, whether a write after it was really seen)."""
+        accesses, rows = self._recording.accesses, self._recording.invocations
+        early: list[_Touch] = []
+        late: list[_Touch] = []
+        seen_write = False
+        for number, mode, opaque, line in zip(
+            accesses.invocation[span].tolist(),
+            accesses.mode[span].tolist(),
+            accesses.opaque[span].tolist(),
+            accesses.line[span].tolist(),
+            strict=True,
+        ):
+            at = self._graph.index.get(number)
+            if at is None:
+                continue
+            touch = _Touch(at, mode, line)
+            if int(rows.chain[at]) in self._graph.init:
+                early.append(touch)
+            else:
+                late.append(touch)
+                seen_write |= touch.writes and not opaque
+        return early, late, seen_write
+
+    def _writes_after(self, early: list[_Touch], late: list[_Touch]) -> bool:
+        """Whether initialisation wrote a location after another chain had begun to use it."""
+        if not late or not early:
+            return False
+        start = self._recording.invocations.start_ns
+        first = min(int(start[touch.at]) for touch in late)
+        return any(touch.writes and int(start[touch.at]) > first for touch in early)
+
+    def _evidence(self, touches: list[_Touch]) -> set[Evidence]:
+        """Pairs of a writer and a reader, of different chains where there are such."""
+        found: dict[tuple[int, int], tuple[bool, Evidence]] = {}
+        latest: dict[int, _Touch] = {}
+        writers = [touch for touch in touches if touch.writes]
+        for touch in writers:
+            latest.setdefault(self._function(touch), touch)
+        for function in sorted(latest):
+            writer = latest[function]
+            for other in touches:
+                if other.at == writer.at:
+                    continue
+                pair = (function, self._function(other))
+                crossing = self._chain(other) != self._chain(writer)
+                known = found.get(pair)
+                if known is None or (crossing and not known[0]):
+                    found[pair] = (
+                        crossing and other.reads,
+                        Evidence(function, writer.line, pair[1], other.line),
+                    )
+        return {evidence for _, evidence in found.values()}
+
+    def _function(self, touch: _Touch) -> int:
+        return int(self._recording.invocations.function[touch.at])
+
+    def _chain(self, touch: _Touch) -> int:
+        return int(self._recording.invocations.chain[touch.at])
+
+    def result(self) -> Classification:
+        """The gathered items, in order of their ids."""
+        items: dict[str, Item] = {}
+        functions = self._recording.functions
+        for key in sorted(self._items):
+            gathered = self._items[key]
+            first = gathered.first
+            file, line = self._files.get(first.file, "") if first.file is not None else "", first.line
+            module_level = bool(first.root_variable)
+            if first.root_variable:
+                file = first.root_variable.rpartition("#")[0]
+                line = self._declared.get((file, self._names[key]), line)
+            elif first.kind == "variable":
+                module_level = first.scope is None or (
+                    first.scope in functions and functions[first.scope].kind == "module"
+                )
+            items[key] = Item(
+                id=key,
+                name=self._names[key],
+                file=file,
+                line=line,
+                klass=gathered.klass,
+                form="variable" if gathered.variable_is_state else "object",
+                module_level=module_level,
+                object_class=first.klass,
+                functions=tuple(sorted(gathered.functions)),
+                cells=tuple(sorted(gathered.cells)),
+                readers=tuple(sorted(gathered.readers)),
+                evidence=tuple(sorted(gathered.evidence, key=_evidence_order)),
+                guessed=gathered.any_write and not gathered.seen_write,
+                local=gathered.klass == "state" and not gathered.cross,
+            )
+        splits = tuple(sorted(self._splits, key=lambda split: (split.unit, split.item, split.other)))
+        return Classification(items, splits)
+
+
+def _declared_lines(recording: Recording, files: Mapping[int, str]) -> dict[tuple[str, str], int]:
+    """Where module-level variables are declared, by file and name."""
+    found: dict[tuple[str, str], int] = {}
+    for captures in recording.captures.values():
+        for capture in captures:
+            if capture.module_level and capture.line and capture.scope in recording.functions:
+                found.setdefault((recording.file_of(capture.scope), capture.name), capture.line)
+    for location in recording.locations.values():
+        if location.kind == "variable" and location.file is not None and location.line:
+            found.setdefault((files.get(location.file, ""), location.name), location.line)
+    return found
+
+
+def _evidence_order(evidence: Evidence) -> tuple[bool, int, int, int, int]:
+    same = evidence.writer == evidence.reader
+    return (same, evidence.writer, evidence.reader, evidence.writer_line, evidence.reader_line)

@@ -1,0 +1,270 @@
+"""Reads a trace file into a Recording; the only module of the partitioner that knows how traces are stored.
+
+Only the process with the most CPU in handlers is read: a plan is about one event loop. Of the locations only
+those are loaded that can matter: alive since initialisation, or touched by two invocations.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipetrace.errors import PipetraceError
+from pipetrace.partitioner.recording import (
+    KINDS,
+    MODES,
+    NONE,
+    READ_WRITE,
+    Accesses,
+    Bools,
+    Capture,
+    Chain,
+    Function,
+    Ints,
+    Invocations,
+    Location,
+    Recording,
+    Rupture,
+    Shape,
+    SourceFile,
+)
+from pipetrace.tracer.trace import open_trace
+
+Columns = dict[str, Any]
+Query = Callable[[str], Columns]
+
+
+def load_recording(path: Path) -> Recording:
+    """Read the trace at ``path``.
+
+    Raises PipetraceError where the file is no trace of this version, or holds no invocation.
+    """
+    with open_trace(path) as trace:
+        query = trace.columns
+        process, left_out = _busiest_process(query)
+        if process is None:
+            raise PipetraceError(
+                f"{path} holds no invocation of an application function: record the application while it is "
+                "under load, with `pipetrace record --on-port '<load command>' -- <your command>`."
+            )
+        return Recording(
+            path=path.as_posix(),
+            meta=dict(trace.meta),
+            files={
+                _int(row["file_id"]): SourceFile(_int(row["file_id"]), row["path"], row["sha256"], row["status"])
+                for row in _rows(query, "select file_id, path, sha256, status from file order by file_id")
+            },
+            functions=_functions(query),
+            captures=_captures(query),
+            calls=_grouped(
+                query, "select caller_id, callee_id from static_call order by 1, 2", "caller_id",
+                lambda row: _int(row["callee_id"]),
+            ),
+            ruptures=_grouped(
+                query, "select * from rupture order by all", "function_id",
+                lambda row: Rupture(
+                    file=_optional(row["file_id"]), line=_int(row["line"]), callee=row["callee"] or "",
+                    kind=row["kind"] or "", count=_int(row["count"]), during_init=_int(row["during_init"]),
+                ),
+            ),
+            shapes=_shapes(query),
+            chains={
+                _int(row["chain_id"]): Chain(
+                    _int(row["chain_id"]), row["kind"], row["event"] or "", _int(row["start_ns"])
+                )
+                for row in _rows(
+                    query,
+                    f"select chain_id, kind, event, start_ns from chain where process_id = {process} order by 1",
+                )
+            },
+            invocations=_invocations(query, process),
+            locations=_locations(query, process),
+            accesses=_accesses(query, process),
+            left_out=left_out,
+        )
+
+
+def _busiest_process(query: Query) -> tuple[int | None, float]:
+    found = query(
+        "select process_id, sum(cpu_ns)::double as cpu from invocation where kind <> 'init' "
+        "group by process_id order by cpu desc, process_id"
+    )
+    if len(found["process_id"]) == 0:
+        found = query("select process_id, 1.0 as cpu from invocation group by process_id order by process_id")
+    if len(found["process_id"]) == 0:
+        return None, 0.0
+    cpu = [float(value) for value in found["cpu"]]
+    return int(found["process_id"][0]), 1.0 - cpu[0] / sum(cpu) if sum(cpu) > 0 else 0.0
+
+
+def _functions(query: Query) -> dict[int, Function]:
+    found: dict[int, Function] = {}
+    for row in _rows(query, "select * from function order by function_id"):
+        number = _int(row["function_id"])
+        found[number] = Function(
+            id=number,
+            file=_int(row["file_id"]),
+            parent=_optional(row["parent_id"]),
+            kind=row["kind"],
+            name=row["name"] or "",
+            key=row["handler_key"] or "",
+            start=_int(row["start_offset"]),
+            end=_int(row["end_offset"]),
+            line=_int(row["line"]),
+            column=_int(row["col"]),
+            is_async=_bool(row["is_async"]),
+            is_generator=_bool(row["is_generator"]),
+            params=_int(row["params"]),
+            returns_promise=_bool(row["returns_promise"]),
+            uses_this=_bool(row["uses_this"]),
+            dynamic_scope=_bool(row["uses_dynamic_scope"]),
+            code_after_next=_bool(row.get("code_after_next")),
+        )
+    return found
+
+
+def _captures(query: Query) -> dict[int, tuple[Capture, ...]]:
+    return _grouped(
+        query,
+        "select * from capture order by function_id, declaration_line, name, scope_function_id",
+        "function_id",
+        lambda row: Capture(
+            name=row["name"],
+            scope=_int(row["scope_function_id"]),
+            module_level=_bool(row["module_level"]),
+            kind=row["kind"] or "",
+            reads=_bool(row["reads"]),
+            writes=_bool(row["writes"]),
+            reassigned=_bool(row["reassigned"]),
+            line=_int(row["declaration_line"]),
+            nondeterministic=_bool(row["nondeterministic_init"]),
+            init_kind=row["init_kind"] or "none",
+        ),
+    )
+
+
+def _shapes(query: Query) -> dict[int, Mapping[str, tuple[Shape, ...]]]:
+    found: dict[int, dict[str, list[Shape]]] = defaultdict(lambda: defaultdict(list))
+    for row in _rows(query, 'select * from shape order by function_id, slot, count desc, "class"'):
+        found[_int(row["function_id"])][row["slot"]].append(
+            Shape(
+                slot=row["slot"],
+                klass=row["class"] or "",
+                count=_int(row["count"]),
+                bytes_mean=float(row["bytes_mean"]) if _present(row["bytes_mean"]) else 0.0,
+                sendable=_bool(row["sendable"]),
+                why=row["why"] or "",
+            )
+        )
+    return {function: {slot: tuple(shapes) for slot, shapes in slots.items()} for function, slots in found.items()}
+
+
+def _invocations(query: Query, process: int) -> Invocations:
+    kinds = " ".join(f"when '{name}' then {code}" for name, code in KINDS.items())
+    found = query(
+        f"""select invocation_id as id, function_id as function, coalesce(parent_id, {NONE}) as parent,
+                   coalesce(chain_id, invocation_id) as chain, case kind {kinds} else 0 end as kind,
+                   coalesce(first_id, {NONE}) as first, coalesce(nested, false) as nested, start_ns,
+                   coalesce(wall_ns, 0) as wall_ns,
+                   coalesce(cpu_ns, self_ns, 0) as cpu_ns, coalesce(sampled, false) as sampled
+            from invocation where process_id = {process} and function_id is not null order by invocation_id"""
+    )
+    return Invocations(
+        id=_ints(found["id"]),
+        function=_ints(found["function"]),
+        parent=_ints(found["parent"]),
+        chain=_ints(found["chain"]),
+        kind=_ints(found["kind"]),
+        first=_ints(found["first"]),
+        nested=_bools(found["nested"]),
+        start_ns=_ints(found["start_ns"]),
+        wall_ns=_ints(found["wall_ns"]),
+        cpu_ns=_ints(found["cpu_ns"]),
+        sampled=_bools(found["sampled"]),
+    )
+
+
+_KEPT_LOCATIONS = """
+    select l.* from location l where l.process_id = {process} and
+      (l.born_init or l.location_id in (
+         select location_id from access group by location_id having count(distinct invocation_id) > 1))"""
+
+
+def _locations(query: Query, process: int) -> dict[int, Location]:
+    found: dict[int, Location] = {}
+    for row in _rows(query, _KEPT_LOCATIONS.format(process=process) + " order by l.location_id"):
+        number = _int(row["location_id"])
+        found[number] = Location(
+            id=number,
+            kind=row["kind"],
+            name=row["name"] or "",
+            owner=row["owner"] or "",
+            file=_optional(row["file_id"]),
+            line=_int(row["line"]),
+            scope=_optional(row["scope_function_id"]),
+            klass=row["class"] or "",
+            born_init=_bool(row["born_init"]),
+            root_variable=row["root_variable"] or "",
+            object_id=_optional(row["object_id"]),
+        )
+    return found
+
+
+def _accesses(query: Query, process: int) -> Accesses:
+    modes = " ".join(f"when '{name}' then {code}" for name, code in MODES.items())
+    found = query(
+        f"""select a.invocation_id, a.location_id, case a.mode {modes} else {READ_WRITE} end as mode,
+                   a.via = 'opaque' as opaque, coalesce(a.line, 0) as line
+            from access a join ({_KEPT_LOCATIONS.format(process=process)}) l using (location_id)
+            order by a.location_id, a.invocation_id, line, mode"""
+    )
+    return Accesses(
+        invocation=_ints(found["invocation_id"]),
+        location=_ints(found["location_id"]),
+        mode=_ints(found["mode"]),
+        opaque=_bools(found["opaque"]),
+        line=_ints(found["line"]),
+    )
+
+
+def _grouped(
+    query: Query, text: str, key: str, make: Callable[[Columns], Any]
+) -> dict[int, tuple[Any, ...]]:
+    found: dict[int, list[Any]] = defaultdict(list)
+    for row in _rows(query, text):
+        found[_int(row[key])].append(make(row))
+    return {number: tuple(values) for number, values in found.items()}
+
+
+def _rows(query: Query, text: str) -> list[Columns]:
+    columns = query(text)
+    names = list(columns)
+    return [dict(zip(names, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
+def _present(value: Any) -> bool:
+    return value is not None and value is not np.ma.masked and value == value
+
+
+def _int(value: Any) -> int:
+    return int(value) if _present(value) else 0
+
+
+def _optional(value: Any) -> int | None:
+    return int(value) if _present(value) else None
+
+
+def _bool(value: Any) -> bool:
+    return bool(value) if _present(value) else False
+
+
+def _ints(values: Any) -> Ints:
+    return np.asarray(np.ma.filled(values, NONE), dtype=np.int64)
+
+
+def _bools(values: Any) -> Bools:
+    return np.asarray(np.ma.filled(values, False), dtype=np.bool_)

@@ -1,0 +1,104 @@
+"""Chooses stages and replicas: every layout that the machines allow, each cut, refined and solved exactly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipetrace.partitioner.cut import bundles, first_cut, improve, objective
+from pipetrace.partitioner.exact import solve_exactly
+from pipetrace.partitioner.problem import ENTRY, Layout, Loads, Placement, Problem, loads_of
+
+_EXACT_UNITS = 200
+"""Candidates up to which the exact solver is asked."""
+_MOST_SINGLES = 4
+"""Stages of one replica beside the pool; more groups of exclusive state than this have not been seen."""
+_AS_GOOD = 1.02
+"""A smaller pool is taken if it is this near to the best."""
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """A placement with its layout and loads; ``bound`` is a lower bound of the busiest load of any plan."""
+
+    placement: Placement
+    layout: Layout
+    loads: Loads
+    bound: float
+
+    @property
+    def speedup(self) -> float:
+        """Throughput against the original on one event loop."""
+        return 1.0 / self.loads.busiest if self.loads.busiest > 0 else 1.0
+
+    @property
+    def gap(self) -> float:
+        """How far the busiest load may be above the optimum, as a fraction of it."""
+        return max(0.0, self.loads.busiest - self.bound) / self.loads.busiest if self.loads.busiest > 0 else 0.0
+
+    @property
+    def moves(self) -> bool:
+        """Whether any candidate leaves the entry stage."""
+        return any(stage != ENTRY for stage in self.placement)
+
+
+def unmoved(problem: Problem, machines: int, shared_cores: bool) -> Solution:
+    """The solution that leaves everything on the entry stage."""
+    placement: Placement = (ENTRY,) * len(problem.units)
+    layout = Layout(machines, 0, 0, shared_cores)
+    loads = loads_of(problem, layout, placement)
+    return Solution(placement, layout, loads, loads.busiest)
+
+
+def solve(problem: Problem, machines: int, shared_cores: bool, *, with_bound: bool = False) -> Solution:
+    """The best placement on ``machines``; ``with_bound`` computes the distance from the optimum too."""
+    start = unmoved(problem, machines, shared_cores)
+    spare = machines if shared_cores else machines - 1
+    if machines < 2 or not problem.units:
+        return start
+    groups = bundles(problem)
+    best = start
+    value = objective(problem, start.layout, start.placement)
+    exact = len(problem.units) <= _EXACT_UNITS
+    lowest = start.loads.busiest
+    for singles in range(min(spare, _MOST_SINGLES, _owners(problem)) + 1):
+        layout = Layout(machines, singles, spare - singles, shared_cores)
+        placements = [improve(problem, layout, first_cut(problem, layout, groups), groups)]
+        if exact:
+            found = solve_exactly(problem, layout).placement
+            if found is not None:
+                placements.append(found)
+        for placement in placements:
+            tried = objective(problem, layout, placement)
+            if tried < value - 1e-7:
+                value = tried
+                best = Solution(placement, layout, loads_of(problem, layout, placement), 0.0)
+        if with_bound and exact:
+            lowest = min(lowest, solve_exactly(problem, layout, busiest_only=True).bound)
+    if with_bound and not exact:
+        lowest = problem.base_us / (problem.total_us or 1.0)
+    return _trimmed(problem, Solution(best.placement, best.layout, best.loads, min(lowest, best.loads.busiest)))
+
+
+def _owners(problem: Problem) -> int:
+    """How many separate stages could own state at all."""
+    return len({tie.works for tie in problem.ties if not tie.pinned})
+
+
+def _trimmed(problem: Problem, solution: Solution) -> Solution:
+    """The same placement without empty stages, and with no more replicas than help."""
+    old = solution.layout
+    used = sorted(set(solution.placement) - {ENTRY})
+    number = {ENTRY: ENTRY, **{stage: position for position, stage in enumerate(used, start=1)}}
+    singles = sum(1 for stage in used if not old.is_pool(stage))
+    placement = tuple(number[stage] for stage in solution.placement)
+    pool = any(old.is_pool(stage) for stage in used)
+    layout = Layout(old.machines, singles, old.replicas if pool else 0, old.shared_cores)
+    loads = loads_of(problem, layout, placement)
+    limit = loads.busiest * _AS_GOOD
+    while layout.replicas > 1:
+        smaller = Layout(old.machines, singles, layout.replicas - 1, old.shared_cores)
+        fewer = loads_of(problem, smaller, placement)
+        if fewer.busiest > limit:
+            break
+        layout, loads = smaller, fewer
+    return Solution(placement, layout, loads, min(solution.bound, loads.busiest))

@@ -1,0 +1,95 @@
+"""The rewriting of one file while it is under way: what is to be edited, and what goes to its first line."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from pipetrace.javascript.nodes import FUNCTION_TYPES, Node, code_children
+from pipetrace.rewriter.surgery import Surgery
+from pipetrace.rewriter.view import FileView
+
+HEAD = ""
+"""Tag of the operations that serve no handler in particular."""
+
+
+class FileContext:
+    """What the transformations of one file share."""
+
+    def __init__(self, view: FileView) -> None:
+        self.view = view
+        self.surgery = Surgery(view.text)
+        self.pt = view.fresh("$pt")
+        """Name of the file's runtime object."""
+        self.notes: list[str] = []
+        """Sentences on what was left undone, for the user."""
+        self._head: list[tuple[str, str]] = []
+        self._tail: list[str] = []
+        self._lifts = 0
+
+    def call(self, method: str, *arguments: str) -> str:
+        """Write a call of the runtime object."""
+        return f"{self.pt}.{method}({', '.join(arguments)})"
+
+    def string(self, value: str) -> str:
+        """Write a string literal in the manner of the file."""
+        return self.view.string(value)
+
+    def first(self, tag: str, statement: str) -> None:
+        """Have a statement run before all others of the module."""
+        self._head.append((tag, statement))
+
+    def last(self, statement: str) -> None:
+        """Have a statement run when the module has been evaluated; before all others if it may return early."""
+        if self._returns_early:
+            self.first(HEAD, statement)
+        else:
+            self._tail.append(statement)
+
+    @cached_property
+    def _returns_early(self) -> bool:
+        """Tell whether a CommonJS module has a `return` outside of functions."""
+        stack: list[Node] = [self.view.parsed.tree]
+        while stack:
+            node = stack.pop()
+            if node.type == "ReturnStatement":
+                return True
+            if node.type not in FUNCTION_TYPES:
+                stack += code_children(node)
+        return False
+
+    def tail(self, *lines: str) -> str:
+        """Return the lines for the end of the file: the last statements, then `lines`, empty ones left out."""
+        return self.view.newline.join(line for line in (*self._tail, *lines) if line)
+
+    def lift_name(self) -> str:
+        """Return a new name for a factory at module level."""
+        while True:
+            self._lifts += 1
+            name = f"$lift{self._lifts}"
+            if self.view.fresh(name) == name:
+                return name
+
+    @property
+    def touched(self) -> bool:
+        """Tell whether anything is to be changed."""
+        return bool(self._head or self._tail or self.surgery.tags)
+
+    def place_head(self) -> None:
+        """Put the runtime object and the first statements in front of the module's first statement."""
+        view = self.view
+        loader = view.string("@pipetrace/runtime")
+        path = view.string(view.path)
+        if view.is_module:
+            imported = view.fresh("$ptRuntime")
+            opening = f"import {imported} from {loader}; const {self.pt} = {imported}.file({path});"
+        else:
+            opening = f"const {self.pt} = require({loader}).file({path});"
+        statements = [node for node in view.parsed.tree.body if node.directive is None]
+        if statements:
+            offset, before, after = statements[0].range[0], "", " "
+        else:
+            offset = len(view.text)
+            before, after = ("" if view.text.endswith(("\n", "\r")) else view.newline), ""
+        self.surgery.insert(HEAD, offset, before + opening + after)
+        for tag, statement in self._head:
+            self.surgery.insert(tag, offset, statement + after)

@@ -1,0 +1,141 @@
+"""Which handlers of a plan are really moved: each needs a site that can be replaced and state that can be guarded.
+
+A refusal can bring others about: a handler that stays keeps the state group it belongs to on the entry
+stage. So the rules are applied until nothing changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pipetrace.rewriter.guard import can_guard
+from pipetrace.rewriter.initial import can_share
+from pipetrace.rewriter.lift import lift_refusal, needs_lift
+from pipetrace.rewriter.orders import HandlerOrder, Orders
+from pipetrace.rewriter.refusals import Refusal, refuse
+from pipetrace.rewriter.site import Site, site_of
+from pipetrace.rewriter.view import FileView
+from pipetrace.rewriter.wrap import wrap_refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A handler that is moved, and how."""
+
+    view: FileView
+    order: HandlerOrder
+    site: Site
+    lifted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """What becomes of the handlers that a plan moves."""
+
+    moves: Mapping[str, Move]
+    """Handler id → how it is moved."""
+    refusals: tuple[Refusal, ...]
+    """In the sequence of the plan."""
+
+
+def decide(orders: Orders, views: Mapping[str, FileView], unreadable: Mapping[str, str]) -> Decisions:
+    """Decide on each handler.
+
+    Args:
+        orders: what the plan wants.
+        views: path → file, for each file with an order that could be parsed.
+        unreadable: path → why a file cannot be edited.
+    """
+    moves: dict[str, Move] = {}
+    refused: dict[str, Refusal] = {}
+    for path, file in orders.files.items():
+        for order in file.handlers:
+            if path not in views:
+                why = unreadable.get(path, "it is not part of the package")
+                refused[order.id] = refuse("not-javascript", order.id, order.id, why, path)
+                continue
+            outcome = _move(views[path], order)
+            if isinstance(outcome, Refusal):
+                refused[order.id] = outcome
+            else:
+                moves[order.id] = outcome
+    _refuse_for_variables(orders, views, moves, refused)
+    _refuse_groups(orders, moves, refused)
+    _refuse_nested(moves, refused)
+    # A handler left out for standing inside another one may belong to a state group in turn.
+    while _refuse_groups(orders, moves, refused):
+        pass
+    sequence = [order.id for file in orders.files.values() for order in file.handlers]
+    return Decisions(moves, tuple(refused[handler] for handler in sequence if handler in refused))
+
+
+def _move(view: FileView, order: HandlerOrder) -> Move | Refusal:
+    function = view.find_function(order.key, order.start, order.end)
+    if function is None:
+        return refuse("not-found", order.id, order.id)
+    if not view.is_module and _declares(view, "require"):
+        return refuse("require-taken", order.id, order.id, "require", view.path)
+    site = site_of(view, function, order.id)
+    if isinstance(site, Refusal):
+        return site
+    lifted = needs_lift(view, site)
+    refusal = lift_refusal(view, site, order.id) if lifted else wrap_refusal(view, site, order.id)
+    return refusal or Move(view, order, site, lifted)
+
+
+def _declares(view: FileView, name: str) -> bool:
+    return any(binding.is_module_level and binding.name == name for binding in view.scopes.bindings)
+
+
+def _refuse_for_variables(
+    orders: Orders, views: Mapping[str, FileView], moves: dict[str, Move], refused: dict[str, Refusal]
+) -> None:
+    """Keep handlers that could touch state which cannot be guarded, or a value that cannot be shared."""
+    for path, file in orders.files.items():
+        view = views.get(path)
+        for guard in file.guards:
+            if view is not None and can_guard(view, guard):
+                continue
+            for handler in guard.handlers or tuple(moves):
+                if handler in moves:
+                    del moves[handler]
+                    refused[handler] = refuse("unguarded-state", handler, handler, guard.location)
+        for initial in file.initials:
+            if view is None or can_share(view, initial):
+                continue
+            binding = view.binding_named(initial.name, initial.line)
+            for handler, move in list(moves.items()):
+                reads = binding is None or binding.id in view.scopes.reachable_bindings(move.site.function.index)
+                if move.order.file == path and reads:
+                    del moves[handler]
+                    detail = f"{path}:{initial.name}"
+                    refused[handler] = refuse("unshared-initial", handler, handler, detail)
+
+
+def _refuse_groups(orders: Orders, moves: dict[str, Move], refused: dict[str, Refusal]) -> bool:
+    """Keep all handlers of a piece of state if one of them was refused; tell whether any was."""
+    changed = False
+    again = True
+    while again:
+        again = False
+        for state in orders.states:
+            if state.owner in ("entry", "") or not any(handler in refused for handler in state.handlers):
+                continue
+            for handler in state.handlers:
+                if handler in moves:
+                    del moves[handler]
+                    refused[handler] = refuse("state-group", handler, handler, state.id)
+                    again = changed = True
+    return changed
+
+
+def _refuse_nested(moves: dict[str, Move], refused: dict[str, Refusal]) -> None:
+    """Of two moved handlers, one inside the other, the outer one is moved with all that it contains."""
+    for handler, move in list(moves.items()):
+        for other, outer in moves.items():
+            same_file = outer.order.file == move.order.file
+            if same_file and move.view.encloses(outer.site.function, move.site.function):
+                del moves[handler]
+                refused[handler] = refuse("nested-in-moved", handler, handler, other)
+                break

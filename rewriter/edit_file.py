@@ -1,0 +1,129 @@
+"""One file from original to rewritten text, with its source map and what each handler cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipetrace.rewriter.bindings import makes_objects, register_bindings
+from pipetrace.rewriter.context import FileContext
+from pipetrace.rewriter.decide import Move
+from pipetrace.rewriter.diff import count_changes
+from pipetrace.rewriter.guard import can_guard, guard
+from pipetrace.rewriter.initial import can_share, share
+from pipetrace.rewriter.lift import lift
+from pipetrace.rewriter.orders import FileOrders, GuardOrder
+from pipetrace.rewriter.source import source
+from pipetrace.rewriter.view import FileView
+from pipetrace.rewriter.wrap import wrap
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerChange:
+    """What the move of one handler changed in its file, without the line that all share."""
+
+    handler: str
+    form: str
+    """`wrap` or `lift`."""
+    lines_added: int
+    lines_removed: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """One rewritten file."""
+
+    path: str
+    """Relative to the package, with slashes."""
+    text: str
+    is_module: bool
+    source_map: Mapping[str, Any]
+    lines_added: int
+    lines_removed: int
+    handlers: tuple[HandlerChange, ...]
+    notes: tuple[str, ...]
+    """Sentences on what the plan ordered and was left undone."""
+
+
+def rewrite_file(view: FileView, orders: FileOrders, moves: Mapping[str, Move], source_name: str) -> FileChange | None:
+    """Carry out the orders for one file; None if there is nothing to change.
+
+    A file without orders still registers its names if it makes objects that others might refer to.
+
+    Args:
+        view: the file.
+        orders: what the plan orders in it.
+        moves: the handlers that are moved, of all files.
+        source_name: name of the original in the source map.
+    """
+    context = FileContext(view)
+    mine = [moves[order.id] for order in orders.handlers if order.id in moves]
+    for order in orders.guards:
+        if can_guard(view, order):
+            guard(context, order, _reachable(view, order, moves))
+    shared: set[tuple[int, int]] = set()
+    for initial in orders.initials:
+        if can_share(view, initial):
+            share(context, initial, shared)
+        else:
+            context.notes.append(
+                f"The initial value of {initial.file}:{initial.name} cannot be taken from the entry stage, "
+                "because it is not computed by a synchronous initialiser at module level."
+            )
+    for origin in orders.sources:
+        if origin.handler not in moves:
+            source(context, origin)
+    for move in mine:
+        if move.lifted:
+            lift(context, move.site, move.order.id, move.order.captures)
+        else:
+            wrap(context, move.site, move.order.id)
+    if not context.touched and not makes_objects(view):
+        return None
+    register_bindings(context)
+    if not context.touched:
+        return None
+    context.place_head()
+    edits = context.surgery.edits(tail=context.tail(_map_comment(view)))
+    text = edits.apply()
+    added, removed = count_changes(view.text, text)
+    return FileChange(
+        path=view.path,
+        text=text,
+        is_module=view.is_module,
+        source_map=edits.source_map(view.path.rsplit("/", 1)[-1], source_name),
+        lines_added=added,
+        lines_removed=removed,
+        handlers=tuple(_cost(context, move) for move in mine),
+        notes=tuple(context.notes),
+    )
+
+
+def _reachable(view: FileView, order: GuardOrder, moves: Mapping[str, Move]) -> frozenset[int] | None:
+    """Return the functions of a file that moved code could run; None = possibly all of them."""
+    names: Sequence[str] = order.handlers or tuple(moves)
+    found: set[int] = set()
+    for name in names:
+        move = moves.get(name)
+        if move is None:
+            continue
+        if move.order.file != view.path:
+            return None
+        found |= view.scopes.reachable_functions(move.site.function.index)
+    return frozenset(found)
+
+
+def _cost(context: FileContext, move: Move) -> HandlerChange:
+    handler = move.order.id
+    alone = context.surgery.edits(lambda tag: tag == handler).apply()
+    added, removed = count_changes(context.view.text, alone)
+    return HandlerChange(handler, "lift" if move.lifted else "wrap", added, removed)
+
+
+def _map_comment(view: FileView) -> str:
+    """Return the comment by which tools find the source map; '' if the file has one of its own."""
+    if "sourceMappingURL=" in view.text:
+        return ""
+    ups = "../" * view.path.count("/")
+    return f"//# sourceMappingURL={ups}.pipetrace/maps/{view.path}.map"

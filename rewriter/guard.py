@@ -1,0 +1,112 @@
+"""Guard: state that one stage owns, and that code on another stage might touch on a path never recorded.
+
+The value is guarded where it is made (`const cache = $pt.state('<location>', new Map())`) if the variable
+always holds that value; otherwise its uses are, in the functions that moved code could reach
+(`($pt.touch('<location>'), counter)`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pipetrace.javascript.nodes import FUNCTION_TYPES, Node
+from pipetrace.javascript.scopes import Binding, Reference
+from pipetrace.rewriter.context import FileContext
+from pipetrace.rewriter.orders import GuardOrder
+from pipetrace.rewriter.view import FileView
+
+
+def can_guard(view: FileView, order: GuardOrder) -> bool:
+    """Tell whether the variable of an order is found and can be guarded."""
+    binding = view.binding_named(order.name, order.line)
+    return binding is not None and binding.kind != "import"
+
+
+def guard(context: FileContext, order: GuardOrder, reachable: Iterable[int] | None) -> None:
+    """Guard one variable; `reachable` are the functions that moved code could run, None = all."""
+    view = context.view
+    binding = view.binding_named(order.name, order.line)
+    assert binding is not None
+    if order.form == "object" and _holds_one_object(view, binding):
+        assert binding.init_range is not None
+        start, end = binding.init_range
+        opening = f"{context.pt}.state({context.string(order.location)}, "
+        context.surgery.wrap(order.location, start, end, opening, ")")
+        return
+    allowed = None if reachable is None else frozenset(reachable)
+    wrapped: set[int] = set()
+    for reference in binding.references:
+        if reference.init or reference.function == binding.scope_function:
+            continue
+        if allowed is None or reference.function in allowed:
+            _touch(context, order.location, reference, wrapped)
+
+
+def _holds_one_object(view: FileView, binding: Binding) -> bool:
+    """Tell whether a variable holds the value of its initialiser and no other, and a wrap leaves that alone."""
+    if binding.init_range is None or binding.destructured or binding.reassigned:
+        return False
+    if binding.kind not in ("const", "let", "var"):
+        return False
+    start, end = binding.init_range
+    declared = view.identifier_at(binding.declaration_start)
+    declarator = view.parent(declared) if declared is not None else None
+    if declarator is None or declarator.type != "VariableDeclarator":
+        return False
+    # The name of an anonymous class or function comes from the variable, and would be lost.
+    return end > start and declarator.init.type not in (*FUNCTION_TYPES, "ClassExpression")
+
+
+def _touch(context: FileContext, location: str, reference: Reference, wrapped: set[int]) -> None:
+    view, surgery = context.view, context.surgery
+    identifier = view.identifier_at(reference.start)
+    if identifier is None:
+        return
+    touch = context.call("touch", context.string(location))
+    text = view.text[reference.start : reference.end]
+    if reference.mode == "r":
+        statement = _statement_beginning_with(view, identifier)
+        if statement is not None:
+            # A parenthesis at the start of a statement would continue a line that has no semicolon.
+            if id(statement) not in wrapped:
+                wrapped.add(id(statement))
+                surgery.insert(location, statement.range[0], f"{touch}, ")
+            return
+        key = f"{text}: " if reference.shorthand else ""
+        surgery.replace(location, reference.start, reference.end, f"{key}({touch}, {text})")
+        return
+    node = _writing_expression(view, identifier)
+    if node is None or id(node) in wrapped:
+        return
+    wrapped.add(id(node))
+    if node.type in ("ForInStatement", "ForOfStatement"):
+        start, end = node.right.range
+        surgery.wrap(location, start, end, f"({touch}, ", ")")
+        return
+    statement = _statement_beginning_with(view, node)
+    if statement is None:
+        surgery.wrap(location, node.range[0], node.range[1], f"({touch}, ", ")")
+    elif id(statement) not in wrapped:
+        wrapped.add(id(statement))
+        surgery.insert(location, statement.range[0], f"{touch}, ")
+
+
+def _statement_beginning_with(view: FileView, node: Node) -> Node | None:
+    """Return the expression statement whose text begins with `node`."""
+    start = node.range[0]
+    for outer in view.ancestors(node):
+        if outer.range[0] != start:
+            return None
+        if outer.type == "ExpressionStatement":
+            return outer
+    return None
+
+
+def _writing_expression(view: FileView, identifier: Node) -> Node | None:
+    """Return the assignment, update or loop head that writes a variable by its name."""
+    for outer in view.ancestors(identifier):
+        if outer.type in ("AssignmentExpression", "UpdateExpression", "ForInStatement", "ForOfStatement"):
+            return outer
+        if outer.type in FUNCTION_TYPES or outer.type.endswith("Statement"):
+            return None
+    return None

@@ -1,0 +1,130 @@
+"""What a plan orders in each file: the part of the plan that the rewriter carries out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerOrder:
+    """Move one handler to its stage."""
+
+    id: str
+    key: str
+    file: str
+    name: str
+    stage: str
+    start: int
+    end: int
+    captures: tuple[str, ...]
+    """Local variables that the plan expects to be passed, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class GuardOrder:
+    """Guard one variable that belongs to one stage and that code on another stage might touch."""
+
+    location: str
+    name: str
+    file: str
+    line: int
+    form: str
+    """`object`: the value is guarded; `variable`: its uses are."""
+    handlers: tuple[str, ...]
+    """Ids of the moved handlers that could touch it; empty = any."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceOrder:
+    """Let a function that an outside source calls run only on its stage."""
+
+    handler: str
+    key: str
+    file: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class InitialOrder:
+    """Take a module's initial value from the entry stage."""
+
+    file: str
+    name: str
+    line: int
+
+
+@dataclass(slots=True)
+class FileOrders:
+    """All orders for one file, in the sequence of the plan."""
+
+    handlers: list[HandlerOrder] = field(default_factory=list)
+    guards: list[GuardOrder] = field(default_factory=list)
+    sources: list[SourceOrder] = field(default_factory=list)
+    initials: list[InitialOrder] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class StateOrder:
+    """The handlers that one piece of state ties to its owner."""
+
+    id: str
+    owner: str
+    handlers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """All orders of a plan."""
+
+    files: Mapping[str, FileOrders]
+    """Path relative to the package, with slashes → its orders; every file of the plan is there."""
+    states: tuple[StateOrder, ...]
+    names: Mapping[str, str]
+    """Handler id → what to call it in a sentence."""
+
+
+def orders_of(plan: Mapping[str, Any]) -> Orders:
+    """Read the orders from a plan in its JSON form."""
+    files: dict[str, FileOrders] = {entry["path"]: FileOrders() for entry in plan["files"]}
+
+    def of(path: str) -> FileOrders:
+        return files.setdefault(path, FileOrders())
+
+    names: dict[str, str] = {}
+    for handler in plan["handlers"]:
+        names[handler["id"]] = handler["id"]
+        if handler["decision"] == "moved" and handler["stage"] != "entry":
+            of(handler["file"]).handlers.append(
+                HandlerOrder(
+                    handler["id"],
+                    handler["key"],
+                    handler["file"],
+                    handler["name"],
+                    handler["stage"],
+                    handler["start"],
+                    handler["end"],
+                    tuple(handler.get("captures") or ()),
+                )
+            )
+    for guard in plan.get("guards", ()):
+        of(guard["file"]).guards.append(
+            GuardOrder(
+                guard["location"],
+                guard["name"],
+                guard["file"],
+                guard["line"],
+                guard["form"],
+                tuple(guard.get("handlers") or ()),
+            )
+        )
+    for source in plan.get("sources", ()):
+        of(source["file"]).sources.append(
+            SourceOrder(source["handler"], source["key"], source["file"], source["start"], source["end"])
+        )
+    for initial in plan.get("init_values", ()):
+        of(initial["file"]).initials.append(InitialOrder(initial["file"], initial["name"], initial["line"]))
+    states = tuple(StateOrder(state["id"], state["owner"], tuple(state["handlers"])) for state in plan.get("state", ()))
+    return Orders(files, states, names)

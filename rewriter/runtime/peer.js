@@ -1,0 +1,404 @@
+// @ts-check
+/**
+ * The other end of a link: the sessions with it, the messages waiting to go, and what arrives. Messages of one tick
+ * leave together. The same class serves both ends; what differs is in the delegate.
+ */
+'use strict';
+
+const { AsyncResource } = require('node:async_hooks');
+const M = require('./messages.js');
+const { Session } = require('./session.js');
+const { Reader, decode } = require('./codec/decode.js');
+const { encode, encodeArgument } = require('./codec/encode.js');
+const { applyChanges, encodeChanges, rememberNew } = require('./codec/changes.js');
+const { errors } = require('./errors.js');
+const violations = require('./violations.js');
+
+/** @typedef {any[]} Message */
+/**
+ * One end of a connection between two stages.
+ * @typedef {object} Link
+ * @property {(batch: Message[], transfer: ArrayBuffer[]) => void} post
+ * @property {((timeoutMs: number) => Message[] | null) | null} receiveSync waits for a batch; null where one cannot wait
+ * @property {boolean} sharesMemory
+ * @property {() => void} ref  keeps the process alive
+ * @property {() => void} unref
+ * @property {() => void} close
+ */
+/**
+ * @typedef {object} Delegate
+ * @property {(peer: Peer, message: Message) => void} onCall
+ * @property {(peer: Peer, session: Session, message: Message) => void} onCallMessage  RESULT, STARTED, REFUSED
+ * @property {(peer: Peer, message: Message) => void} onControl
+ */
+
+const SYNC_TIMEOUT_MS = Number(process.env.PIPETRACE_TIMEOUT_MS) || 60_000;
+/** What a stage that waits for a reply handles at once; the rest would run code that must not run now. */
+const AT_ONCE = new Set([M.FUNCTION_CALL, M.FUNCTION_REPLY, M.SETTLE, M.RESULT, M.STARTED, M.REFUSED, M.INITIAL_VALUE]);
+/** How many ended sessions are kept for a call that comes late. */
+const LINGER = 64;
+
+class Peer {
+  /** @param {string} stage @param {Link} link @param {Delegate} delegate @param {0 | 1} parity of the sessions that this end begins */
+  constructor(stage, link, delegate, parity) {
+    this.stage = stage;
+    this.link = link;
+    this.delegate = delegate;
+    this.nextSession = parity + 2;
+    this.sharesMemory = link.sharesMemory;
+    this.canWait = link.receiveSync !== null;
+    /** @type {Map<number, Session>} */
+    this.sessions = new Map();
+    /** @type {Set<string>} */
+    this.paths = new Set();
+    /** @type {Message[]} */
+    this.out = [];
+    /** @type {ArrayBuffer[]} */
+    this.transfer = [];
+    this.scheduled = false;
+    /** @type {Message[]} */
+    this.deferred = [];
+    this.nextReply = 1;
+    /** @type {Map<number, {resolve(value: any): void, reject(error: any): void}>} */
+    this.replies = new Map();
+    /** @type {Session[]} */
+    this.lingering = [];
+    this.closed = false;
+    this.sent = 0;
+    this.received = 0;
+    this.flushNow = () => {
+      this.scheduled = false;
+      this.flush();
+    };
+    this.drain = () => this.runDeferred();
+  }
+
+  /** @param {Message} message joins the messages of this tick */
+  send(message) {
+    this.out.push(message);
+    if (!this.scheduled) {
+      this.scheduled = true;
+      setImmediate(this.flushNow);
+    }
+  }
+
+  flush() {
+    if (this.out.length === 0 || this.closed) return;
+    const { out, transfer } = this;
+    this.out = [];
+    if (transfer.length > 0) this.transfer = [];
+    this.sent += out.length;
+    this.link.post(out, transfer);
+  }
+
+  /** @param {string} handler @returns {Session} */
+  openSession(handler) {
+    const session = new Session(this, this.nextSession, handler);
+    this.nextSession += 2;
+    return session;
+  }
+
+  /** @param {Message[]} batch */
+  receive(batch) {
+    this.received += batch.length;
+    if (this.deferred.length > 0) {
+      this.deferred.push(...batch);
+      return;
+    }
+    for (let i = 0; i < batch.length; i += 1) {
+      // Code of the application runs in a macrotask of its own, as it did in the original.
+      if (this.handle(/** @type {Message} */ (batch[i])) && i + 1 < batch.length) {
+        this.defer(batch.slice(i + 1));
+        return;
+      }
+    }
+  }
+
+  /** @param {Message[]} messages */
+  defer(messages) {
+    if (messages.length === 0) return;
+    if (this.deferred.length === 0) setImmediate(this.drain);
+    this.deferred.push(...messages);
+  }
+
+  runDeferred() {
+    while (this.deferred.length > 0) {
+      const ran = this.handle(/** @type {Message} */ (this.deferred.shift()));
+      if (ran && this.deferred.length > 0) {
+        setImmediate(this.drain);
+        return;
+      }
+    }
+  }
+
+  /** @param {Message} message @returns {boolean} true if code of the application has run */
+  handle(message) {
+    switch (message[0]) {
+      case M.CALL: this.delegate.onCall(this, message); return false;
+      case M.RESULT: case M.STARTED: case M.REFUSED: {
+        const session = this.sessions.get(message[1]);
+        if (session) this.delegate.onCallMessage(this, session, message);
+        return false;
+      }
+      case M.FUNCTION_CALL: this.runFunction(message); return true;
+      case M.FUNCTION_REPLY: this.readReply(message); return false;
+      case M.SETTLE: this.readSettled(message); return false;
+      case M.BRIDGE: return this.readBridge(message);
+      case M.RELEASE: {
+        const session = this.sessions.get(message[1]);
+        if (session) this.forget(session);
+        return false;
+      }
+      case M.DROP: {
+        const session = this.sessions.get(message[1]);
+        if (session) {
+          session.peerHolds = false;
+          this.maybeForget(session);
+        }
+        return false;
+      }
+      default: this.delegate.onControl(this, message); return false;
+    }
+  }
+
+  // Functions of the other side
+
+  /** @param {(value: any) => void} resolve @param {(error: any) => void} reject @returns {number} */
+  expectReply(resolve, reject) {
+    const number = this.nextReply++;
+    this.replies.set(number, { resolve, reject });
+    this.link.ref();
+    return number;
+  }
+
+  /** @param {Session} s @param {number} index @param {any} self @param {any[]} args @param {number} reply 0: none */
+  callFunction(s, index, self, args, reply) {
+    if (this.closed) throw errors.stageDied(this.stage, s.handler);
+    /** @type {Message} */
+    const message = [M.FUNCTION_CALL, s.id, index, reply];
+    encodeChanges(s, message);
+    encode(s, message, self === globalThis ? undefined : self);
+    message.push(args.length);
+    for (const value of args) encode(s, message, value);
+    s.freshPaths = [];
+    this.send(message);
+  }
+
+  /**
+   * Calls a function of the other side and waits for what it returns, as its caller expects.
+   * @param {Session} s @param {number} index @param {any} self @param {any[]} args @param {string} name @returns {any}
+   */
+  callFunctionSync(s, index, self, args, name) {
+    let done = false;
+    let good = false;
+    /** @type {any} */ let result;
+    const number = this.nextReply++;
+    this.replies.set(number, {
+      resolve(value) { done = true; good = true; result = value; },
+      reject(error) { done = true; result = error; },
+    });
+    this.callFunction(s, index, self, args, number);
+    this.flush();
+    const deadline = Date.now() + SYNC_TIMEOUT_MS;
+    const receiveSync = /** @type {(ms: number) => Message[] | null} */ (this.link.receiveSync);
+    while (!done) {
+      const batch = receiveSync(Math.max(0, deadline - Date.now()));
+      if (batch === null) {
+        this.replies.delete(number);
+        throw errors.noAnswer(name || 'a function', SYNC_TIMEOUT_MS);
+      }
+      this.received += batch.length;
+      for (let i = 0; i < batch.length; i += 1) {
+        const message = /** @type {Message} */ (batch[i]);
+        if (AT_ONCE.has(message[0])) this.handle(message);
+        else this.defer([message]);
+      }
+    }
+    if (good) return result;
+    throw result;
+  }
+
+  /** @param {Message} message */
+  runFunction(message) {
+    const r = new Reader(message, 1);
+    const id = r.next();
+    const index = r.next();
+    const reply = r.next();
+    const s = this.sessions.get(id);
+    if (!s) {
+      if (reply) this.replyPlainly(id, reply, errors.chainEnded('', ''));
+      else violations.report(errors.chainEnded('', ''));
+      return;
+    }
+    applyChanges(s, r);
+    const self = decode(s, r);
+    let count = r.next();
+    const args = [];
+    while (count-- > 0) args.push(decode(s, r));
+    const fn = s.mine[index];
+    if (reply) rememberNew(s);
+    const run = () => this.answerFunction(s, fn, self, args, reply);
+    if (s.resource) s.resource.runInAsyncScope(run);
+    else run();
+    // The other side may be waiting with its whole thread.
+    if (reply) this.flush();
+  }
+
+  /** @param {Session} s @param {any} fn @param {any} self @param {any[]} args @param {number} reply */
+  answerFunction(s, fn, self, args, reply) {
+    let status = M.VALUE;
+    /** @type {any} */ let value;
+    try {
+      value = Reflect.apply(fn, self, args);
+    } catch (error) {
+      if (!reply) {
+        process.nextTick(() => { throw error; });
+        return;
+      }
+      status = M.THREW;
+      value = error;
+    }
+    if (reply) this.sendReply(s, reply, status, value);
+  }
+
+  /** @param {Session} s @param {number} reply @param {number} status @param {any} value */
+  sendReply(s, reply, status, value) {
+    /** @type {Message} */
+    const message = [M.FUNCTION_REPLY, s.id, reply];
+    encodeChanges(s, message);
+    message.push(status);
+    encode(s, message, value);
+    this.send(message);
+  }
+
+  /** @param {number} id @param {number} reply @param {Error} error for a session that is no more */
+  replyPlainly(id, reply, error) {
+    const s = new Session(this, id, '');
+    this.sendReply(s, reply, M.THREW, error);
+    this.flush();
+  }
+
+  /** @param {Message} message */
+  readReply(message) {
+    const r = new Reader(message, 1);
+    const id = r.next();
+    const number = r.next();
+    const waiting = this.replies.get(number);
+    this.replies.delete(number);
+    const s = this.sessions.get(id) || new Session(this, id, '');
+    applyChanges(s, r);
+    const status = r.next();
+    const value = decode(s, r);
+    if (!waiting) return;
+    if (status === M.VALUE) waiting.resolve(value);
+    else waiting.reject(value);
+    if (!this.canWait) this.link.unref();
+  }
+
+  // Promises and bridges
+
+  /** @param {Session} s @param {object} object @param {boolean} good @param {any} value */
+  settle(s, object, good, value) {
+    /** @type {Message} */
+    const message = [M.SETTLE, s.id, s.ids.get(object)];
+    encodeChanges(s, message);
+    message.push(good);
+    encode(s, message, value);
+    this.send(message);
+    this.maybeDrop(s);
+  }
+
+  /** @param {Message} message */
+  readSettled(message) {
+    const r = new Reader(message, 1);
+    const s = this.sessions.get(r.next());
+    if (!s) return;
+    const bridge = s.bridges.get(theirObject(s, r.next()));
+    applyChanges(s, r);
+    const good = r.next();
+    const value = decode(s, r);
+    if (bridge) bridge.settle(good, value);
+    this.maybeDrop(s);
+  }
+
+  /** @param {Message} message @returns {boolean} */
+  readBridge(message) {
+    const s = this.sessions.get(message[1]);
+    if (!s) return false;
+    const bridge = s.bridges.get(theirObject(s, message[2]));
+    if (!bridge) return false;
+    const r = new Reader(message, 3);
+    if (s.resource) s.resource.runInAsyncScope(() => bridge.message(r, message.length));
+    else bridge.message(r, message.length);
+    return false;
+  }
+
+  // Life of a session
+
+  /** @param {Session} s a message to the other side whose call may outlive its result */
+  keep(s) {
+    this.sessions.set(s.id, s);
+  }
+
+  /** @param {Session} s tells the other side, if this one uses nothing of the session any more */
+  maybeDrop(s) {
+    if (s.released || s.http || !s.done || s.holds > 0 || s.dropped) return;
+    s.dropped = true;
+    this.send([M.DROP, s.id]);
+    this.maybeForget(s);
+  }
+
+  /** @param {Session} s */
+  maybeForget(s) {
+    if (s.dropped && !s.peerHolds) this.forget(s);
+  }
+
+  /** @param {Session} s ends the session on both sides */
+  release(s) {
+    if (s.released || this.closed) return;
+    this.send([M.RELEASE, s.id]);
+    s.ended = true;
+    this.lingering.push(s);
+    if (this.lingering.length > LINGER) this.forget(/** @type {Session} */ (this.lingering.shift()));
+  }
+
+  /** @param {Session} s */
+  forget(s) {
+    s.released = true;
+    this.sessions.delete(s.id);
+    for (const bridge of s.bridges.values()) if (bridge.close) bridge.close();
+  }
+
+  /** @param {(session: Session) => Error} reason  the other side is gone */
+  fail(reason) {
+    if (this.closed) return;
+    this.closed = true;
+    this.out = [];
+    for (const s of [...this.sessions.values()]) {
+      const error = reason(s);
+      this.forget(s);
+      for (const bridge of s.bridges.values()) if (bridge.fail) bridge.fail(error);
+      if (s.call) s.call.fail(error);
+    }
+    const waiting = [...this.replies.values()];
+    this.replies.clear();
+    for (const { reject } of waiting) reject(errors.stageDied(this.stage, 'a function'));
+  }
+
+  /** @param {any} line */
+  sendViolation(line) {
+    this.send([M.VIOLATION, JSON.stringify(line)]);
+  }
+}
+
+/** @param {Session} s @param {number} id as the sender numbers it @returns {any} */
+function theirObject(s, id) {
+  return id >= 0 ? s.theirs[id] : s.mine[-1 - id];
+}
+
+/** @param {Session} s remembers in which asynchronous context the call was made */
+function bindContext(s) {
+  s.resource = new AsyncResource('PIPETRACE', { requireManualDestroy: true });
+}
+
+module.exports = { Peer, bindContext, encodeArgument };

@@ -1,0 +1,185 @@
+// @ts-check
+/** What stands for a function, a promise, an abort signal or an untransportable object of another stage. */
+'use strict';
+
+const { context, currentHandler } = require('./context.js');
+const { errors } = require('./errors.js');
+const T = require('./codec/tags.js');
+const encoder = require('./codec/encode.js');
+const violations = require('./violations.js');
+
+/** @typedef {import('./session.js').Session} Session */
+/** @typedef {import('./codec/decode.js').Reader} Reader */
+
+/** Lets go of a session when nothing of it is used here any more. @type {FinalizationRegistry<Session>} */
+const unused = new FinalizationRegistry((session) => {
+  session.holds -= 1;
+  if (session.peer) session.peer.maybeDrop(session);
+});
+
+/** @param {Session} s @param {object} object counts what keeps the session alive on this side */
+function hold(s, object) {
+  s.references += 1;
+  if (s.http) return;
+  s.holds += 1;
+  unused.register(object, s);
+}
+
+/** The promise of a result that another stage computes. It says so when somebody takes it for the result itself. */
+class RemoteResult extends Promise {
+  static get [Symbol.species]() {
+    return Promise;
+  }
+
+  /** @param {string} hint @returns {never} */
+  [Symbol.toPrimitive](hint) {
+    throw violations.report(errors.resultUsed('a function of another stage', hint, currentHandler()));
+  }
+
+  /** @returns {never} */
+  toJSON() {
+    throw violations.report(errors.resultUsed('a function of another stage', 'toJSON', currentHandler()));
+  }
+}
+
+/**
+ * @param {Session} s @param {string} name @param {number} length
+ * @param {boolean} post called for its effect only: nobody waits for what it returns
+ * @returns {Function}
+ */
+function receiveFunction(s, name, length, post) {
+  const index = s.theirs.length;
+  /** @this {any} @param {any[]} args @returns {any} */
+  const remote = function (...args) {
+    if (new.target) throw new TypeError(`${name || 'A function of another stage'} cannot be used as a constructor here`);
+    const peer = s.peer;
+    if (!peer || s.released) throw violations.report(errors.chainEnded(name, s.handler));
+    if (post) {
+      peer.callFunction(s, index, this, args, 0);
+      return undefined;
+    }
+    if (context.role === 'stage' && peer.canWait) return peer.callFunctionSync(s, index, this, args, name);
+    return new RemoteResult((resolve, reject) => {
+      peer.callFunction(s, index, this, args, peer.expectReply(resolve, reject));
+    });
+  };
+  Object.defineProperty(remote, 'name', { value: name, configurable: true });
+  Object.defineProperty(remote, 'length', { value: length, configurable: true });
+  s.receive(remote);
+  s.standsFor(remote, index);
+  hold(s, remote);
+  return remote;
+}
+
+/** What tools ask of every object, and what is no use of it. */
+const HARMLESS = new Set([Symbol.toStringTag, Symbol.for('nodejs.util.inspect.custom'), 'then', 'toJSON']);
+
+/** @param {Session} s @param {string} label @param {string} why @returns {object} */
+function receiveOpaque(s, label, why) {
+  const index = s.theirs.length;
+  /** @returns {never} */
+  const refuse = () => {
+    throw violations.report(errors.touchedOpaque(`an object (${label})`, currentHandler() || s.handler, why));
+  };
+  const proxy = new Proxy(Object.create(null), {
+    get(_target, key) {
+      return HARMLESS.has(key) ? undefined : refuse();
+    },
+    set: refuse,
+    has: refuse,
+    deleteProperty: refuse,
+    defineProperty: refuse,
+    ownKeys: refuse,
+    getOwnPropertyDescriptor: refuse,
+    getPrototypeOf: () => Object.prototype,
+  });
+  s.receive(proxy);
+  s.standsFor(proxy, index);
+  return proxy;
+}
+
+/** @param {Session} s @param {any[]} out @param {Promise<any>} promise */
+function encodePromise(s, out, promise) {
+  s.add(promise);
+  s.references += 1;
+  s.holds += 1;
+  out.push(T.PROMISE);
+  promise.then((value) => settle(s, promise, true, value), (error) => settle(s, promise, false, error));
+}
+
+/** @param {Session} s @param {object} object a promise or signal of this side @param {boolean} good @param {any} value */
+function settle(s, object, good, value) {
+  s.holds -= 1;
+  if (s.peer && !s.released) s.peer.settle(s, object, good, value);
+}
+
+/** @param {Session} s @returns {Promise<any>} */
+function receivePromise(s) {
+  const index = s.theirs.length;
+  /** @type {(value: any) => void} */ let resolve = () => undefined;
+  /** @type {(error: any) => void} */ let reject = () => undefined;
+  const promise = new Promise((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  s.receive(promise);
+  s.standsFor(promise, index);
+  s.references += 1;
+  s.holds += 1;
+  s.bridges.set(promise, {
+    /** @param {boolean} good @param {any} value */
+    settle(good, value) {
+      s.holds -= 1;
+      (good ? resolve : reject)(value);
+    },
+    /** @param {any} error the other side is gone */
+    fail(error) {
+      promise.catch(() => undefined);
+      reject(error);
+    },
+  });
+  return promise;
+}
+
+/** @param {Session} s @param {any[]} out @param {AbortSignal} signal */
+function encodeSignal(s, out, signal) {
+  s.add(signal);
+  out.push(T.SIGNAL, signal.aborted);
+  encoder.encode(s, out, signal.aborted ? signal.reason : undefined);
+  if (signal.aborted) return;
+  s.references += 1;
+  s.holds += 1;
+  signal.addEventListener('abort', () => settle(s, signal, false, signal.reason), { once: true });
+}
+
+/** @param {Session} s @param {Reader} r @returns {AbortSignal} */
+function receiveSignal(s, r) {
+  const index = s.theirs.length;
+  const controller = new AbortController();
+  s.receive(controller.signal);
+  s.standsFor(controller.signal, index);
+  const aborted = r.next();
+  const reason = require('./codec/decode.js').decode(s, r);
+  if (aborted) controller.abort(reason);
+  else {
+    s.references += 1;
+    s.bridges.set(controller.signal, {
+      /** @param {boolean} _good @param {any} value */
+      settle(_good, value) {
+        controller.abort(value);
+      },
+    });
+  }
+  return controller.signal;
+}
+
+/** Tells the codec about the kinds of this file; called once, when all modules are loaded. */
+function install() {
+  const decoder = require('./codec/decode.js');
+  encoder.resources.promise = (s, out, value) => encodePromise(s, out, value);
+  encoder.resources.signal = (s, out, value) => encodeSignal(s, out, value);
+  decoder.resources[T.PROMISE] = (s) => receivePromise(s);
+  decoder.resources[T.SIGNAL] = (s, r) => receiveSignal(s, r);
+}
+
+module.exports = { receiveFunction, receiveOpaque, install };

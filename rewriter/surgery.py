@@ -1,0 +1,121 @@
+"""Collects what the transformations want done to one file, so that they nest, and renders it in one go.
+
+Each operation carries a tag (the handler or location it serves), so that the text can also be rendered
+with the operations of one tag alone: that tells how many lines one handler costs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from pipetrace.javascript.edits import Edits
+
+
+@dataclass(frozen=True, slots=True)
+class _Wrap:
+    tag: str
+    start: int
+    end: int
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Insert:
+    tag: str
+    offset: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Replace:
+    tag: str
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Lift:
+    tag: str
+    start: int
+    end: int
+    before: str
+    after: str
+    site: str
+
+
+_Operation: TypeAlias = _Wrap | _Insert | _Replace | _Lift
+
+
+class Surgery:
+    """Operations on one text, in original offsets."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._wraps: list[_Wrap] = []
+        self._inserts: list[_Insert] = []
+        self._replaces: list[_Replace] = []
+        self._lifts: list[_Lift] = []
+
+    def wrap(self, tag: str, start: int, end: int, before: str, after: str) -> None:
+        """Put `before` and `after` around [start, end). Of equal ranges the first call is the outer one."""
+        self._wraps.append(_Wrap(tag, start, end, before, after))
+
+    def insert(self, tag: str, offset: int, text: str) -> None:
+        """Put `text` at `offset`: behind what closes there, in front of what is wrapped there."""
+        self._inserts.append(_Insert(tag, offset, text))
+
+    def replace(self, tag: str, start: int, end: int, text: str) -> None:
+        """Put `text` in the place of [start, end)."""
+        self._replaces.append(_Replace(tag, start, end, text))
+
+    def lift(self, tag: str, start: int, end: int, before: str, after: str, site: str) -> None:
+        """Move [start, end) to the end of the file, between `before` and `after`; leave `site` in its place."""
+        self._lifts.append(_Lift(tag, start, end, before, after, site))
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The tags of all operations, each once, sorted."""
+        operations: list[_Operation] = [*self._wraps, *self._inserts, *self._replaces, *self._lifts]
+        return tuple(sorted({operation.tag for operation in operations}))
+
+    def edits(self, only: Callable[[str], bool] = lambda tag: True, tail: str = "") -> Edits:
+        """Return the edits of the tags that `only` accepts; `tail` goes to the very end of the file."""
+        edits = Edits(self.text)
+        lifts = sorted((lift for lift in self._lifts if only(lift.tag)), key=lambda lift: lift.start)
+        carried: dict[int, list[_Wrap]] = {index: [] for index in range(len(lifts))}
+        wraps = [(index, wrap) for index, wrap in enumerate(self._wraps) if only(wrap.tag)]
+        # Openings at one offset: the longest range first. Closings: the shortest first.
+        for _, wrap in sorted(wraps, key=lambda item: (item[1].start, -item[1].end, item[0])):
+            edits.insert(wrap.start, wrap.before, order=2)
+        for _, wrap in sorted(wraps, key=lambda item: (item[1].end, -item[1].start, -item[0])):
+            holder = next(
+                (at for at, lift in enumerate(lifts) if lift.start < wrap.start and wrap.end == lift.end),
+                None,
+            )
+            if holder is None:
+                edits.insert(wrap.end, wrap.after, order=-1)
+            else:
+                carried[holder].append(wrap)
+        for insert in self._inserts:
+            if only(insert.tag):
+                edits.insert(insert.offset, insert.text, order=1)
+        for replace in self._replaces:
+            if only(replace.tag):
+                edits.replace(replace.start, replace.end, replace.text)
+        end = len(self.text)
+        newline = "\r\n" if "\r\n" in self.text else "\n"
+        at_line_start = self.text.endswith(("\n", "\r"))
+        for index, lift in enumerate(lifts):
+            # An empty site stands for a declaration that is gone; the others take part in the nesting.
+            edits.insert(lift.start, lift.site, order=3)
+            edits.insert(end, ("" if at_line_start else newline) + lift.before, order=10)
+            edits.move(lift.start, lift.end, end, order=10)
+            closing = "".join(wrap.after for wrap in carried[index])
+            edits.insert(end, closing + lift.after + (newline if at_line_start else ""), order=10)
+        if tail:
+            edits.insert(end, ("" if at_line_start else newline) + tail + (newline if at_line_start else ""), order=11)
+        return edits

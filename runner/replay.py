@@ -1,0 +1,244 @@
+"""Replays requests against a running application: one at a time, concurrently, and once more afterwards.
+
+*One at a time* follows the order of the recording over all connections, so that the state seen by later requests
+is fixed. *Concurrently* has one client per recorded connection, each keeping its own order. *Afterwards* asks
+once more, one at a time, what can be asked without effect, to see the state that the concurrent phase left.
+A `shake` seed delays clients at random: answers that then change depend on the order by themselves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from pipetrace.errors import UsageError
+from pipetrace.runner.cookies import Cookies
+from pipetrace.runner.launch import Running, wait_until_idle
+from pipetrace.runner.requests import Request
+from pipetrace.runner.wire import Answer, HttpConnection, TcpConnection
+
+_DATAGRAM_BATCH = 64
+"""Datagrams sent before the application gets time to read them; the kernel drops what does not fit."""
+
+_AFTERWARDS_LIMIT = 100
+_SHAKE_S = 0.003
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """One pass over requests and what came back; `answers[i]` belongs to `requests[i]`."""
+
+    name: str
+    requests: tuple[Request, ...]
+    answers: tuple[Answer, ...]
+
+
+@dataclass(slots=True)
+class Replayed:
+    """All that one start of the application answered."""
+
+    phases: list[Phase] = field(default_factory=list)
+    stdout: bytes = b""
+    died: str = ""
+    """One sentence when the application ended during the replay; '' otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to replay."""
+
+    clients: int = 8
+    """Clients of the concurrent phase when the recording has one connection; its connections otherwise."""
+    timeout_s: float = 20.0
+    """Longest wait for one answer."""
+    shake: int | None = None
+    """Seed of the random delays of the concurrent phase; None = no delays."""
+    progress: Callable[[str, int, int], None] = lambda phase, done, total: None
+
+
+def replay(running: Running, requests: Sequence[Request], options: Options) -> Replayed:
+    """Replay all phases against one started application. Raises UsageError when a server it needs is missing."""
+    for request in requests:
+        if running.port(request.server, request.proto) is None:
+            which = f"{request.proto} server{'' if request.server is None else f' {request.server}'}"
+            raise UsageError(
+                f"line {request.number} of the request file speaks of the {which}, but {running.name} has none among "
+                f"the {len(running.listeners)} on which it listens; record the requests again with the same command."
+            )
+    return asyncio.run(_Session(running, requests, options).run())
+
+
+class _Session:
+    def __init__(self, running: Running, requests: Sequence[Request], options: Options) -> None:
+        self.running = running
+        self.requests = tuple(requests)
+        self.options = options
+        self.cookies = Cookies()
+        self.replies: list[bytes] = []
+
+    async def run(self) -> Replayed:
+        result = Replayed()
+        result.phases.append(await self.in_order("one at a time", self.requests))
+        http = tuple(request for request in self.requests if request.proto == "http")
+        if self.running.alive() and http and len(http) == len(self.requests):
+            result.phases.append(await self.concurrently(http))
+            asked: dict[tuple[object, ...], Request] = {}
+            for request in http:
+                if request.method in ("GET", "HEAD"):
+                    asked.setdefault(request.sameness, request)
+            if asked and self.running.alive():
+                again = tuple(asked.values())[:_AFTERWARDS_LIMIT]
+                result.phases.append(await self.in_order("afterwards", again))
+        if not self.running.alive():
+            words = self.running.last_words()
+            result.died = (
+                f"{self.running.name} ended with exit status {self.running.process.returncode} during the replay"
+                + (f" (it printed: {words})" if words else "")
+            )
+        return result
+
+    async def in_order(self, name: str, requests: tuple[Request, ...]) -> Phase:
+        """One request in flight; recorded connections stay apart."""
+        http: dict[tuple[int | None, int], HttpConnection] = {}
+        tcp: dict[tuple[int | None, int], TcpConnection] = {}
+        datagrams = _Datagrams(self.running)
+        answers: list[Answer] = []
+        try:
+            for done, request in enumerate(requests):
+                self.options.progress(name, done, len(requests))
+                key = (request.server, request.connection)
+                host, port = self.address(request)
+                if request.proto == "udp":
+                    answers.append(datagrams.send(request, host, port))
+                    if datagrams.waiting >= _DATAGRAM_BATCH:
+                        await self.settle(datagrams)
+                    continue
+                if datagrams.waiting:
+                    await self.settle(datagrams)
+                if request.proto == "http":
+                    connection = http.setdefault(key, HttpConnection(host, port))
+                    answers.append(await self.ask(connection, request))
+                else:
+                    answers.append(await self.tell(tcp.setdefault(key, TcpConnection(host, port)), request))
+            await self.settle(datagrams)
+        finally:
+            for web in http.values():
+                await web.close()
+            for plain in tcp.values():
+                await plain.close()
+            datagrams.close()
+        if datagrams.used:
+            answers = [_with_replies(r, a, datagrams.replies) for r, a in zip(requests, answers, strict=True)]
+        return Phase(name, requests, tuple(answers))
+
+    async def concurrently(self, requests: tuple[Request, ...]) -> Phase:
+        """Every client keeps its order; clients do not wait for one another."""
+        answers: dict[int, Answer] = {}
+        shaker = random.Random(self.options.shake)
+
+        async def client(mine: list[int]) -> None:
+            connections: dict[int | None, HttpConnection] = {}
+            try:
+                for index in mine:
+                    if self.options.shake is not None:
+                        await asyncio.sleep(shaker.random() * _SHAKE_S)
+                    request = requests[index]
+                    host, port = self.address(request)
+                    connection = connections.setdefault(request.server, HttpConnection(host, port))
+                    answers[index] = await self.ask(connection, request)
+                    self.options.progress("concurrently", len(answers), len(requests))
+            finally:
+                for connection in connections.values():
+                    await connection.close()
+
+        await asyncio.gather(*(client(mine) for mine in _clients(requests, self.options.clients)))
+        return Phase("concurrently", requests, tuple(answers[index] for index in range(len(requests))))
+
+    async def ask(self, connection: HttpConnection, request: Request) -> Answer:
+        answer = await connection.exchange(request, self.cookies.headers(request), self.options.timeout_s)
+        self.cookies.learn(answer)
+        return answer
+
+    async def tell(self, connection: TcpConnection, request: Request) -> Answer:
+        if not await connection.send(request.body, self.options.timeout_s):
+            return Answer(end="refused")
+        return await connection.receive(first_s=1.0, quiet_s=0.1)
+
+    async def settle(self, datagrams: _Datagrams) -> None:
+        """Let the application work off the datagrams."""
+        if datagrams.waiting:
+            await asyncio.to_thread(wait_until_idle, self.running)
+            datagrams.collect()
+
+    def address(self, request: Request) -> tuple[str, int]:
+        found = self.running.port(request.server, request.proto)
+        assert found is not None
+        return found
+
+
+class _Datagrams:
+    """Sends datagrams and keeps what comes back, per server."""
+
+    def __init__(self, running: Running) -> None:
+        self.waiting = 0
+        self.used = False
+        self.replies: dict[int | None, list[bytes]] = {}
+        self._sockets: dict[int | None, socket.socket] = {}
+
+    def send(self, request: Request, host: str, port: int) -> Answer:
+        self.used = True
+        one = self._sockets.get(request.server)
+        if one is None:
+            one = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+            one.setblocking(False)
+            one.connect((host, port))
+            self._sockets[request.server] = one
+        try:
+            one.send(request.body)
+        except OSError:
+            return Answer(end="refused")
+        self.waiting += 1
+        return Answer()
+
+    def collect(self) -> None:
+        self.waiting = 0
+        for server, one in self._sockets.items():
+            while True:
+                try:
+                    self.replies.setdefault(server, []).append(one.recv(65536))
+                except OSError:
+                    break
+
+    def close(self) -> None:
+        for one in self._sockets.values():
+            one.close()
+
+
+def _with_replies(request: Request, answer: Answer, replies: dict[int | None, list[bytes]]) -> Answer:
+    """Give the first datagram to a server all the replies that came from it: a reply names no datagram."""
+    if request.proto != "udp" or not replies.get(request.server):
+        return answer
+    return Answer(body=b"\n".join(replies.pop(request.server)), end=answer.end)
+
+
+def _clients(requests: Sequence[Request], count: int) -> list[list[int]]:
+    """Indices of the requests of each client: the recorded connections, or `count` clients when there is one."""
+    by_connection: dict[int, list[int]] = {}
+    for index, request in enumerate(requests):
+        by_connection.setdefault(request.connection, []).append(index)
+    if len(by_connection) > 1:
+        return _at_most(list(by_connection.values()), count)
+    return [list(range(start, len(requests), count)) for start in range(min(count, len(requests)))]
+
+
+def _at_most(lists: list[list[int]], count: int) -> list[list[int]]:
+    """Join lists so that at most `count` remain; each keeps the order within and between its parts."""
+    if len(lists) <= count:
+        return lists
+    joined: list[list[int]] = [[] for _ in range(count)]
+    for part in lists:
+        min(joined, key=len).extend(part)
+    return joined

@@ -1,0 +1,92 @@
+// @ts-check
+'use strict';
+
+/** Starts the agent in this thread: globals for instrumented code, hooks, the timer that writes, the exit. */
+
+const fs = require('fs');
+const path = require('path');
+const { threadId, isMainThread } = require('worker_threads');
+const { Spool } = require('./spool.js');
+const { Sampling } = require('./sampling.js');
+const { state } = require('./state.js');
+const frames = require('./frames.js');
+const decide = require('./decide.js');
+const loader = require('./loader.js');
+const probes = require('./probes.js');
+
+const FLUSH_MS = 100;
+
+/** @param {string} directory @param {symbol} name under which the recorder finds the agent */
+function boot(directory, name) {
+  /** @type {{app_root: string, memory?: 'off'|'sampled'|'full'}} */
+  let config;
+  try {
+    config = JSON.parse(fs.readFileSync(path.join(directory, 'config.json'), 'utf8'));
+  } catch {
+    return; // the recorder is gone; the application runs as without it
+  }
+  state.appRoot = config.app_root;
+  state.memory = config.memory ?? 'sampled';
+  state.spool = new Spool(path.join(directory, 'spool'));
+  state.sampling = new Sampling(state.memory);
+  state.spool.line({
+    t: 'process',
+    pid: process.pid,
+    ppid: process.ppid,
+    tid: threadId,
+    worker: !isMainThread,
+    argv: process.argv,
+    node: process.version,
+    origin: performance.timeOrigin,
+    start: performance.now(),
+  });
+  probes.install();
+
+  let stopped = false;
+  const timer = setInterval(tick, FLUSH_MS);
+  timer.unref();
+
+  function tick() {
+    if (stopped) return;
+    state.spool.flush();
+    if (decide.shouldForget()) frames.forgetPairs();
+  }
+
+  /** @param {number | undefined} code */
+  function finish(code) {
+    if (stopped) return;
+    frames.closeAll();
+    state.spool.line({ t: 'exit', end: performance.now(), code: code ?? null, lost: state.spool.lost });
+    state.spool.flush();
+  }
+
+  process.on('exit', finish);
+  Object.defineProperty(globalThis, name, {
+    enumerable: false,
+    configurable: true,
+    value: Object.freeze({
+      flush: () => state.spool.flush(),
+      stop() {
+        finish(undefined);
+        stopped = true;
+        clearInterval(timer);
+        process.removeListener('exit', finish);
+        probes.remove();
+      },
+      stats: () => ({
+        bytes: state.spool.bytesWritten,
+        lost: state.spool.lost,
+        sampled_ms: state.sampling.sampledMs,
+        total_ms: state.sampling.totalMs,
+        init_end_ms: state.initEnd,
+      }),
+    }),
+  });
+  loader.install(directory);
+  for (const other of ['control.js', 'listen.js', 'capture.js']) {
+    const file = path.join(__dirname, other);
+    if (fs.existsSync(file)) require(file);
+  }
+}
+
+module.exports = { boot };

@@ -1,0 +1,229 @@
+// @ts-check
+'use strict';
+
+/**
+ * Who caused an invocation, and which outside event a chain began with.
+ *
+ * An AsyncLocalStorage carries the link of the running invocation to whatever it starts. With an empty
+ * shadow stack the store is the causal parent, unless the resource that runs is an outside event: a request
+ * not seen before, a datagram, a connection, a signal, a timer of the initialisation or of another timer.
+ */
+
+const { AsyncLocalStorage, executionAsyncResource } = require('async_hooks');
+const { IncomingMessage } = require('http');
+const { state } = require('./state.js');
+
+/** A chain: all invocations that descend from one outside event. */
+class Chain {
+  /** @param {number} id invocation id of its root @param {string} kind @param {string} event @param {number} start ms */
+  constructor(id, kind, event, start) {
+    this.id = id;
+    this.kind = kind;
+    this.event = event;
+    this.start = start;
+    this.written = false;
+  }
+}
+
+/** What travels through asynchronous calls: an invocation and its chain. */
+class Link {
+  /** @param {number} id @param {Chain} chain */
+  constructor(id, chain) {
+    this.id = id;
+    this.chain = chain;
+  }
+}
+
+const NO_CHAIN = new Chain(0, 'other', '', 0);
+NO_CHAIN.written = true;
+
+/** @type {AsyncLocalStorage<Link | undefined>} */
+const storage = new AsyncLocalStorage();
+/** @type {WeakMap<object, Link>} */
+const requests = new WeakMap();
+/** @type {Chain | null} */
+let initChain = null;
+
+/** Kinds of event by type of the resource that runs. @type {Record<string, string>} */
+const KINDS = {
+  HTTPINCOMINGMESSAGE: 'http', Timeout: 'timer', UDP: 'datagram', UDPWRAP: 'datagram', TCP: 'connection',
+  Pipe: 'connection', TLSWrap: 'connection', Signal: 'signal',
+};
+
+/** @type {WeakMap<Function, string>} */
+const names = new WeakMap();
+
+/** @param {any} resource */
+function typeOf(resource) {
+  const maker = resource.constructor;
+  if (maker === Promise) return 'PROMISE';
+  if (typeof maker !== 'function') return '';
+  if (maker === Object) return 'callback' in resource ? 'TickObject' : '';
+  let name = names.get(maker);
+  if (name === undefined) {
+    // A client's response is named like a server's request by Node; it is no outside event.
+    if (maker.name === 'HTTPClientAsyncResource') name = 'HTTPCLIENTREQUEST';
+    else name = typeof resource.type === 'string' && maker.name.endsWith('AsyncResource') ? resource.type : maker.name;
+    names.set(maker, /** @type {string} */ (name));
+  }
+  return /** @type {string} */ (name);
+}
+
+const time = performance.now.bind(performance);
+
+/** An invocation with an empty stack below it begins. @param {import('./frames.js').Frame} frame */
+function begin(frame) {
+  const store = storage.getStore();
+  const init = (frame.flags & 3) === 3;
+  if (init && (store === undefined || store.chain === initChain)) {
+    if (initChain === null) initChain = new Chain(frame.id, 'init', 'init', time());
+    frame.chain = initChain;
+    frame.parent = store === undefined ? 0 : store.id;
+    frame.before = store;
+    place(frame);
+    return;
+  }
+  const resource = executionAsyncResource();
+  const type = typeOf(resource);
+  frame.trigger = state.spool.string(type);
+  const kind = KINDS[type];
+  if (continues(store, kind, resource)) {
+    frame.chain = /** @type {Link} */ (store).chain;
+    frame.parent = /** @type {Link} */ (store).id;
+  } else {
+    const chain = new Chain(frame.id, kind === undefined ? 'other' : kind, eventOf(kind, type, resource), time());
+    frame.chain = chain;
+    if (state.inInit) endInit();
+  }
+  frame.before = store;
+  if (kind === 'http') request(frame, requestOf(resource));
+  place(frame);
+}
+
+/**
+ * Whether an invocation belongs to the chain that its store names.
+ * @param {Link | undefined} store @param {string | undefined} kind @param {any} resource
+ */
+function continues(store, kind, resource) {
+  if (store === undefined) return false;
+  if (kind === 'timer') {
+    return store.chain !== initChain && store.chain.kind !== 'timer' && resource._repeat === null;
+  }
+  return kind === undefined || store.chain !== initChain;
+}
+
+/** @param {string | undefined} kind @param {string} type @param {any} resource */
+function eventOf(kind, type, resource) {
+  if (kind === 'timer') return resource._repeat === null ? 'setTimeout' : 'setInterval';
+  if (kind === 'datagram') return 'message';
+  return type;
+}
+
+/** @param {any} resource */
+function requestOf(resource) {
+  const socket = resource.socket;
+  return socket?._httpMessage?.req ?? socket?.parser?.incoming ?? null;
+}
+
+/**
+ * An invocation that serves a request: it starts the request's chain, or belongs to it.
+ * @param {import('./frames.js').Frame} frame @param {any} message
+ */
+function request(frame, message) {
+  if (message === null || !message.method) return;
+  const known = requests.get(message);
+  if (known !== undefined) {
+    if (frame.chain !== known.chain) {
+      frame.chain = known.chain;
+      frame.parent = known.id;
+    }
+    return;
+  }
+  const url = String(message.url);
+  const query = url.indexOf('?');
+  const event = `${message.method} ${query < 0 ? url : url.slice(0, query)}`;
+  if (frame.chain.id !== frame.id || frame.chain.written) frame.chain = new Chain(frame.id, 'http', event, time());
+  frame.chain.kind = 'http';
+  frame.chain.event = event;
+  frame.parent = 0;
+  // Later events of this request come from the same resource, so the store stays in place.
+  frame.restore = false;
+  requests.set(message, new Link(frame.id, frame.chain));
+  if (state.inInit) endInit();
+}
+
+/**
+ * The arguments of an invocation without a parent on the stack are known: a request among them names the chain.
+ * @param {import('./frames.js').Frame} frame @param {unknown[]} args
+ */
+function inspect(frame, args) {
+  const message = findRequest(args[0]);
+  if (message === null) return;
+  const before = frame.chain;
+  request(frame, message);
+  if (frame.chain !== before) place(frame);
+}
+
+/** @param {any} value */
+function findRequest(value) {
+  if (value === null || typeof value !== 'object') return null;
+  if (value instanceof IncomingMessage) return value;
+  for (const name of ['req', 'raw']) {
+    if (name in value && value[name] instanceof IncomingMessage) return value[name];
+  }
+  return null;
+}
+
+/** @param {import('./frames.js').Frame} frame @param {import('./frames.js').Frame} up */
+function descend(frame, up) {
+  frame.chain = up.chain;
+  frame.parent = up.id;
+  frame.before = storage.getStore();
+  place(frame);
+}
+
+/** @param {import('./frames.js').Frame} frame */
+function place(frame) {
+  storage.enterWith(new Link(frame.id, frame.chain));
+}
+
+/** @param {Link | undefined} link */
+function restore(link) {
+  storage.enterWith(link);
+}
+
+/** @param {Chain} chain */
+function writeChain(chain) {
+  chain.written = true;
+  const { spool } = state;
+  spool.chain(chain.id, spool.string(chain.kind), spool.string(chain.event), chain.start);
+}
+
+let promise = -1;
+function promiseTrigger() {
+  if (promise < 0) promise = state.spool.string('PROMISE');
+  return promise;
+}
+
+/** @type {() => void} */
+let whenInitEnds = () => {};
+
+/** @param {() => void} listener called once, before the first chain begins */
+function onInitEnd(listener) {
+  whenInitEnds = listener;
+}
+
+function endInit() {
+  state.inInit = false;
+  if (state.initEnd === 0) state.initEnd = time();
+  state.spool.line({ t: 'init', end: state.initEnd });
+  whenInitEnds();
+}
+
+/** Whether a chain is the initialisation. @param {Chain} chain */
+const isInit = (chain) => chain === initChain;
+
+module.exports = {
+  Chain, Link, NO_CHAIN, begin, descend, inspect, place, restore, writeChain, promiseTrigger, onInitEnd, isInit,
+  store: () => storage.getStore(),
+};

@@ -1,0 +1,68 @@
+// @ts-check
+'use strict';
+
+/** The class of a value, as the trace names it. */
+
+const { types } = require('util');
+const { EventEmitter } = require('events');
+const http = require('http');
+const net = require('net');
+const dgram = require('dgram');
+const stream = require('stream');
+
+const timeout = setTimeout(() => {}, 0);
+const Timeout = /** @type {Function} */ (timeout.constructor);
+clearTimeout(timeout);
+const immediate = setImmediate(() => {});
+const Immediate = /** @type {Function} */ (immediate.constructor);
+clearImmediate(immediate);
+
+/** Classes of objects that are bound to their process. */
+const RESOURCES = new Set(['http.request', 'http.response', 'socket', 'stream', 'timer']);
+
+/** @param {unknown} value @returns {string} */
+function classOf(value) {
+  if (value === null) return 'null';
+  const type = typeof value;
+  if (type === 'function') return types.isProxy(value) ? 'proxy' : 'function';
+  if (type !== 'object') return type;
+  return classOfObject(/** @type {object} */ (value));
+}
+
+/** @param {object} value @returns {string} */
+function classOfObject(value) {
+  if (types.isProxy(value)) return 'proxy';
+  if (Array.isArray(value)) return 'array';
+  const prototype = Object.getPrototypeOf(value);
+  if (prototype === null || prototype === Object.prototype) return 'plain';
+  if (types.isMap(value)) return 'Map';
+  if (types.isSet(value)) return 'Set';
+  if (types.isDate(value)) return 'Date';
+  if (types.isRegExp(value)) return 'RegExp';
+  if (types.isNativeError(value)) return 'Error';
+  if (Buffer.isBuffer(value)) return 'Buffer';
+  if (types.isArrayBufferView(value) || types.isAnyArrayBuffer(value)) return 'typedarray';
+  if (types.isPromise(value)) return 'promise';
+  if (types.isGeneratorObject(value)) return 'generator';
+  if (types.isWeakMap(value) || types.isWeakSet(value) || value instanceof WeakRef) return 'weak';
+  if (types.isModuleNamespaceObject(value)) return 'module';
+  return classOfInstance(value, prototype);
+}
+
+/** @param {object} value @param {object} prototype @returns {string} */
+function classOfInstance(value, prototype) {
+  if (value instanceof http.IncomingMessage) {
+    return /** @type {http.IncomingMessage} */ (value).method == null ? 'stream' : 'http.request';
+  }
+  if (value instanceof http.ServerResponse) return 'http.response';
+  if (value instanceof net.Socket || value instanceof dgram.Socket) return 'socket';
+  if (value instanceof stream.Stream || value instanceof http.OutgoingMessage) return 'stream';
+  if (value instanceof Timeout || value instanceof Immediate) return 'timer';
+  const maker = Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value;
+  if (value instanceof EventEmitter && (maker === EventEmitter || maker === undefined)) return 'emitter';
+  if (value instanceof net.Server) return 'emitter';
+  const name = typeof maker === 'function' ? Object.getOwnPropertyDescriptor(maker, 'name')?.value : undefined;
+  return `instance:${typeof name === 'string' && name !== '' ? name.slice(0, 60) : '?'}`;
+}
+
+module.exports = { classOf, RESOURCES };

@@ -1,0 +1,126 @@
+// @ts-check
+'use strict';
+
+/**
+ * Tells a call that application code makes from a call that a library makes while application code waits
+ * below it on the stack: only the latter starts a nested invocation.
+ *
+ * A callback that is called during the call it was handed to is no handler. Three signs show it: its closure
+ * was made in a function that is still on the stack, the running call into the library was given that very
+ * function, or the caller's text hands it to a call. Else a short stack trace shows who called. The answer is
+ * kept for the pair (callee, caller), and looked at again a few times.
+ */
+
+const path = require('path');
+const { state } = require('./state.js');
+
+const DEPTH = 24;
+const LOOKS = 3;
+const AGENT = __dirname + path.sep;
+
+/** @typedef {{nested: boolean, looks: number, sure: boolean}} Pair */
+
+/** @type {Map<number, Pair>} */
+const pairs = new Map();
+
+/** Function ids handed to the call into a library that runs now, innermost last. @type {{at: number, ids: number[]}[]} */
+const libraryCalls = [];
+
+let forgetting = 0;
+
+/**
+ * @param {number} id callee
+ * @param {number} top caller on the shadow stack
+ * @param {Int32Array} ids shadow stack
+ * @param {number} at its height
+ * @returns {boolean}
+ */
+function isNested(id, top, ids, at) {
+  const key = id * 0x1000000 + top;
+  const known = pairs.get(key);
+  if (known !== undefined && (known.looks >= LOOKS || known.sure)) return known.nested;
+  const handed = libraryCalls.length > 0 && libraryCalls[libraryCalls.length - 1].at === at
+    && libraryCalls[libraryCalls.length - 1].ids.includes(id);
+  const nested = !handed && !madeOnStack(id, ids, at) && !state.passes.has(top * 0x1000000 + id) && calledByLibrary();
+  if (known === undefined) {
+    pairs.set(key, { nested, looks: 1, sure: handed });
+  } else {
+    // Once seen as a callback of the running call, it stays one.
+    known.nested = known.nested && nested;
+    known.looks++;
+    known.sure = handed;
+  }
+  return nested;
+}
+
+/** @param {number} id @param {Int32Array} ids @param {number} at */
+function madeOnStack(id, ids, at) {
+  const parent = state.parents[id];
+  if (parent < 0 || parent === undefined) return false;
+  const lowest = Math.max(0, at - 64);
+  for (let index = at - 1; index >= lowest; index--) {
+    if (ids[index] === parent) return true;
+  }
+  return false;
+}
+
+/** @returns {boolean} */
+function calledByLibrary() {
+  const { stackTraceLimit, prepareStackTrace } = Error;
+  /** @type {(string | null)[]} */
+  let files = [];
+  Error.stackTraceLimit = DEPTH;
+  Error.prepareStackTrace = (_error, sites) => {
+    files = sites.map((site) => (site.isNative() ? null : site.getFileName() ?? null));
+    return '';
+  };
+  try {
+    void new Error().stack;
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+    Error.prepareStackTrace = prepareStackTrace;
+  }
+  let callee = true;
+  for (const file of files) {
+    if (!file || file.startsWith(AGENT)) continue;
+    if (callee) callee = false;
+    else return !isApplication(file);
+  }
+  return false;
+}
+
+/** @type {Map<string, boolean>} */
+const files = new Map();
+
+/**
+ * Whether a file belongs to the application: below its root, and in no `node_modules` below that.
+ * @param {string} file absolute path or file: URL
+ */
+function isApplication(file) {
+  let answer = files.get(file);
+  if (answer === undefined) {
+    const absolute = file.startsWith('file:') ? require('url').fileURLToPath(file) : file;
+    const below = path.relative(state.appRoot, absolute);
+    answer = path.isAbsolute(absolute) && below !== '' && !below.startsWith('..') && !path.isAbsolute(below)
+      && !below.split(path.sep).includes('node_modules');
+    files.set(file, answer);
+  }
+  return answer;
+}
+
+/** @param {number} at height of the shadow stack @param {number[]} ids functions handed over */
+function beginLibraryCall(at, ids) {
+  libraryCalls.push({ at, ids });
+}
+
+function endLibraryCall() {
+  libraryCalls.pop();
+}
+
+/** Called now and then; true when the cache of plain pairs should be emptied, so that pairs are looked at again. */
+function shouldForget() {
+  forgetting++;
+  return forgetting % 50 === 0 && forgetting < 500;
+}
+
+module.exports = { isNested, isApplication, beginLibraryCall, endLibraryCall, shouldForget };

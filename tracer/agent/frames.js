@@ -1,0 +1,301 @@
+// @ts-check
+/// <reference path="./globals.d.ts" />
+'use strict';
+
+/**
+ * The shadow stack of application functions, and the invocations made from it.
+ *
+ * Every function of the application enters and exits. Most entries are plain calls: they push their id and
+ * pop it. An entry becomes an invocation when the stack is empty (the event loop or a library called), when
+ * library code called it (see decide.js), or when the function returns a promise. An invocation of an async
+ * function is cut into segments at each suspension; the first has its own kind, the others are resumptions.
+ */
+
+const { state } = require('./state.js');
+const { isNested } = require('./decide.js');
+const causality = require('./causality.js');
+
+const HANDLER = 0;
+const CALL = 1;
+const RESUME = 2;
+const INIT = 3;
+const NESTED = 4;
+const SAMPLED = 8;
+const THREW = 16;
+
+/** Deeper frames are not noted: stores beyond the end of a typed array are dropped by the language. */
+const ids = new Int32Array(1 << 16);
+let sp = 0;
+
+// Pairs (callee, caller) that are known to be plain calls, in a direct-mapped cache.
+const PAIRS = 1 << 13;
+const pairCallee = new Int32Array(PAIRS).fill(-1);
+const pairCaller = new Int32Array(PAIRS).fill(-1);
+
+let nextId = 1;
+let flag = 0;
+const now = performance.now.bind(performance);
+
+/** One invocation while it is open; the same object serves all segments of an async function. */
+class Frame {
+  /** @param {number} fid @param {number} at */
+  constructor(fid, at) {
+    this.fid = fid;
+    /** Height of the shadow stack below this frame. */
+    this.at = at;
+    /** @type {Frame | null} */
+    this.up = state.frame;
+    this.id = nextId++;
+    this.parent = 0;
+    this.first = 0;
+    /** @type {import('./causality.js').Chain} */
+    this.chain = causality.NO_CHAIN;
+    /** @type {import('./causality.js').Link | undefined} */
+    this.before = undefined;
+    this.restore = true;
+    this.flags = 0;
+    this.trigger = 0;
+    this.start = 0;
+    this.inner = 0;
+    this.sampled = false;
+    this.suspended = false;
+    this.returned = false;
+    this.wantsShape = false;
+    /** The function returns a promise, so what is returned may be what it resolves to. */
+    this.promises = false;
+    /** Folded accesses of this segment: location id → mode, via and line. @type {Map<number, number> | null} */
+    this.accesses = null;
+  }
+}
+
+/** Entry of a function that may be a plain call. @param {number} id @returns {number | Frame} */
+function enter(id) {
+  const at = sp;
+  if (at !== 0) {
+    const top = ids[at - 1];
+    const slot = (Math.imul(id, 0x9e3779b1) ^ top) & (PAIRS - 1);
+    if (pairCallee[slot] === id && pairCaller[slot] === top) {
+      ids[at] = id;
+      sp = at + 1;
+      return at;
+    }
+  }
+  return enterSlowly(id, at, false);
+}
+
+/** Entry of a function whose every call is an invocation: it returns a promise. @param {number} id @returns {Frame} */
+function enterPromise(id) {
+  const frame = /** @type {Frame} */ (enterSlowly(id, sp, true));
+  frame.promises = true;
+  return frame;
+}
+
+/** @param {number} id @param {number} at @param {boolean} always */
+function enterSlowly(id, at, always) {
+  if (at === 0) return open(id, at, HANDLER);
+  const top = ids[at - 1];
+  if (isNested(id, top, ids, at)) return open(id, at, HANDLER | NESTED);
+  if (always) return open(id, at, CALL);
+  const slot = (Math.imul(id, 0x9e3779b1) ^ top) & (PAIRS - 1);
+  pairCallee[slot] = id;
+  pairCaller[slot] = top;
+  ids[at] = id;
+  sp = at + 1;
+  return at;
+}
+
+/** @param {number} id @param {number} at @param {number} flags @returns {Frame} */
+function open(id, at, flags) {
+  const frame = new Frame(id, at);
+  frame.flags = flags;
+  if (frame.up === null) causality.begin(frame);
+  else causality.descend(frame, frame.up);
+  frame.sampled = flags === INIT ? state.memory !== 'off' : state.sampling.wants(id);
+  frame.wantsShape = flags !== INIT && wantsShape(id);
+  if (flags !== INIT && (frame.wantsShape || frame.up === null)) $pxq = 1;
+  ids[at] = id;
+  sp = at + 1;
+  state.frame = frame;
+  setFlag(frame.sampled ? 1 : 0);
+  frame.start = now();
+  return frame;
+}
+
+/** Exit of any entry, by return or by throw. @param {number | Frame} mark */
+function exit(mark) {
+  if (typeof mark === 'number') {
+    if (mark >= 0) sp = mark;
+  } else if (!mark.suspended) {
+    close(mark, mark.returned ? 0 : THREW);
+  }
+}
+
+/** @param {Frame} frame @param {number} threw */
+function close(frame, threw) {
+  const wall = now() - frame.start;
+  const self = wall - frame.inner;
+  const up = frame.up;
+  sp = frame.at;
+  state.frame = up;
+  if (up !== null) up.inner += wall;
+  const flags = frame.flags | threw | (frame.sampled ? SAMPLED : 0) | (frame.trigger << 8);
+  const spool = state.spool;
+  spool.invocation(frame.id, frame.fid, frame.parent, frame.chain.id, frame.first, flags, frame.start, wall, self);
+  if (!frame.chain.written) causality.writeChain(frame.chain);
+  state.sampling.spent(self, frame.sampled);
+  if (frame.accesses !== null) {
+    for (const [location, packed] of frame.accesses) {
+      spool.access(frame.id, location, packed & 0xff, packed >>> 8);
+    }
+    frame.accesses = null;
+  }
+  setFlag(up !== null && up.sampled ? 1 : 0);
+  $pxq = 0;
+  if (frame.restore) causality.restore(frame.before);
+}
+
+/**
+ * Around the operand of `await`: leave before the suspension.
+ * @template T
+ * @param {Frame} frame @param {T} value
+ * @returns {T}
+ */
+function leave(frame, value) {
+  if (!frame.suspended) {
+    close(frame, 0);
+    frame.suspended = true;
+  }
+  return value;
+}
+
+/**
+ * Around a whole `await`: a new segment begins.
+ * @template T
+ * @param {Frame} frame @param {T} value
+ * @returns {T}
+ */
+function resume(frame, value) {
+  if (frame.suspended) reopen(frame);
+  return value;
+}
+
+/** At the head of `catch` and `finally`: the suspension may have ended by a rejection. @param {Frame | number} frame */
+function caught(frame) {
+  if (typeof frame === 'object') {
+    if (frame.suspended) reopen(frame);
+    else if (state.frame !== frame && sp > frame.at) settle(frame);
+  } else if (frame >= 0 && sp > frame + 1) {
+    sp = frame + 1;
+  }
+}
+
+/** Close frames above this one that an exception passed without closing them. @param {Frame} frame */
+function settle(frame) {
+  sp = frame.at + 1;
+}
+
+/** @param {Frame} frame */
+function reopen(frame) {
+  const previous = frame.id;
+  frame.suspended = false;
+  if (frame.first === 0) frame.first = previous;
+  frame.parent = previous;
+  frame.id = nextId++;
+  frame.flags = RESUME | (sp === 0 ? 0 : NESTED);
+  frame.inner = 0;
+  frame.up = state.frame;
+  frame.at = sp;
+  frame.trigger = causality.promiseTrigger();
+  ids[sp] = frame.fid;
+  sp++;
+  frame.restore = frame.up !== null;
+  frame.before = frame.up !== null ? causality.store() : undefined;
+  causality.place(frame);
+  state.frame = frame;
+  setFlag(frame.sampled ? 1 : 0);
+  frame.start = now();
+}
+
+/**
+ * Around every returned value.
+ * @template T
+ * @param {number | Frame} mark @param {T} [value]
+ * @returns {T | undefined}
+ */
+function returned(mark, value) {
+  if (typeof mark === 'object') {
+    mark.returned = true;
+    if (mark.wantsShape) noteReturn(mark, value);
+  }
+  return value;
+}
+
+/**
+ * Around a returned value where no `finally` stands around the body: the exit as well.
+ * @template T
+ * @param {number | Frame} mark @param {T} [value]
+ * @returns {T | undefined}
+ */
+function returnedAndExit(mark, value) {
+  const result = returned(mark, value);
+  exit(mark);
+  return result;
+}
+
+/** First operand of a list that is evaluated from left to right. @template T @param {T} value @returns {T} */
+function firstOf(value) {
+  return value;
+}
+
+/** @param {number} value */
+function setFlag(value) {
+  if (flag !== value) {
+    flag = value;
+    $pxs = value;
+  }
+}
+
+/** Evaluation of a module begins. @param {number} fid @returns {Frame} */
+function enterInit(fid) {
+  return open(fid, sp, INIT);
+}
+
+/** @param {Frame} frame @param {boolean} threw */
+function exitInit(frame, threw) {
+  frame.returned = !threw;
+  if (!frame.suspended) close(frame, threw ? THREW : 0);
+  if (sp === 0 && state.inInit) {
+    state.initEnd = now();
+    state.spool.line({ t: 'init', end: state.initEnd });
+  }
+}
+
+/** Record the open invocations as if they ended now; the process is about to end. */
+function closeAll() {
+  while (state.frame !== null) close(state.frame, 0);
+  sp = 0;
+}
+
+/** Forget which pairs are plain calls, so that they are looked at again. */
+function forgetPairs() {
+  pairCallee.fill(-1);
+}
+
+/** @type {(fid: number) => boolean} */
+let wantsShape = () => false;
+/** @type {(frame: Frame, value: unknown) => void} */
+let noteReturn = () => {};
+
+/** @param {typeof wantsShape} wants @param {typeof noteReturn} note */
+function observeShapes(wants, note) {
+  wantsShape = wants;
+  noteReturn = note;
+}
+
+/** Number of functions on the shadow stack. */
+const height = () => sp;
+
+module.exports = {
+  Frame, enter, enterPromise, exit, leave, resume, caught, returned, returnedAndExit, firstOf, enterInit, exitInit, closeAll,
+  forgetPairs, observeShapes, height, HANDLER, CALL, RESUME, INIT, NESTED, SAMPLED,
+};

@@ -1,0 +1,16 @@
+// @ts-check
+'use strict';
+
+/**
+ * The agent: loaded before the first module of every process and thread of a recorded application.
+ *
+ * The environment variable PIPETRACE_DIR names the recorder's run directory. Without it, or where the
+ * agent already runs, loading this file does nothing.
+ */
+
+const NAME = Symbol.for('pipetrace.agent');
+
+const directory = process.env.PIPETRACE_DIR;
+if (directory && !(NAME in globalThis) && process.env.PIPETRACE_HOOKS_THREAD !== '1') {
+  require('./boot.js').boot(directory, NAME);
+}

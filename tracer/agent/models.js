@@ -1,0 +1,155 @@
+// @ts-check
+'use strict';
+
+/**
+ * What the functions of the language and of Node's own modules do to their receiver and arguments.
+ *
+ * Each is known by its identity, so that it is recognised under any name. The classes follow a few rules
+ * (a method of a collection reads it unless it is a mutator); only the exceptions are listed.
+ */
+
+const { builtinModules } = require('module');
+const { ObjectMeta, metas } = require('./memory.js');
+
+const RECEIVER_READ = 1;
+const RECEIVER_WRITE = 2;
+const FIRST_WRITE = 8;
+const ARGS_READ = 16;
+const DEEP_READ = 32;
+/** Has an effect outside of the process. */
+const EFFECT = 64;
+/** Calls what it is handed once. */
+const POST = 128;
+/** Calls what it is handed whenever something happens. */
+const START = 256;
+const LANGUAGE = 512;
+
+/** @type {Map<Function, number>} */
+const models = new Map();
+
+/** @param {unknown} value @param {number} model */
+function set(value, model) {
+  if (typeof value === 'function' && !models.has(value)) models.set(value, model);
+}
+
+/** @param {object} object @param {(name: string) => number} modelOf */
+function each(object, modelOf) {
+  for (const name of Object.getOwnPropertyNames(object)) {
+    const descriptor = Object.getOwnPropertyDescriptor(object, name);
+    if (descriptor && typeof descriptor.value === 'function' && name !== 'constructor') {
+      set(descriptor.value, modelOf(name));
+    }
+  }
+}
+
+/** Objects of Node and the language are the same everywhere: accesses to them say nothing. @param {unknown} object */
+function ignore(object) {
+  if ((typeof object === 'object' && object !== null) || typeof object === 'function') {
+    metas.set(object, new ObjectMeta(0, 'module', true, 0, -1, 0, true));
+  }
+}
+
+/** @param {string} list */
+const words = (list) => new Set(list.split(' '));
+
+const WRITERS = words('push pop shift unshift splice sort reverse fill copyWithin set add delete clear setMonth append '
+  + 'swap16 swap32 swap64 write update setAutoPadding');
+const READING_NAME = /^(get|has|is|to|keys|values|entries|forEach|list|emit|raw|address|eventNames|slice|subarray|read|equals|compare|indexOf|includes|inspect)/;
+
+function language() {
+  const typedArray = Object.getPrototypeOf(Uint8Array);
+  for (const maker of [Array, Map, Set, WeakMap, WeakSet, typedArray, DataView, Date, ArrayBuffer]) {
+    each(maker.prototype, (name) => LANGUAGE
+      | (WRITERS.has(name) || (/^set/.test(name) && maker !== Array) ? RECEIVER_READ | RECEIVER_WRITE : RECEIVER_READ));
+    each(maker, () => LANGUAGE | ARGS_READ);
+  }
+  set(Map.prototype.set, LANGUAGE | RECEIVER_WRITE);
+  for (const method of [Map.prototype.set, Set.prototype.add, Map.prototype.clear, Set.prototype.clear, WeakMap.prototype.set,
+    WeakSet.prototype.add]) models.set(method, LANGUAGE | RECEIVER_WRITE);
+  for (const maker of [String, Number, Boolean, BigInt, Symbol, RegExp, Error, Promise]) {
+    each(maker.prototype, () => LANGUAGE);
+    each(maker, () => LANGUAGE | ARGS_READ);
+  }
+  each(Math, () => LANGUAGE);
+  each(Object, (name) => LANGUAGE
+    | (/^(assign|define|freeze|seal|preventExtensions|setPrototypeOf)/.test(name) ? FIRST_WRITE | ARGS_READ : ARGS_READ));
+  each(Reflect, (name) => LANGUAGE
+    | (/^(set|define|delete|preventExtensions)/.test(name) ? FIRST_WRITE : ARGS_READ));
+  each(JSON, () => LANGUAGE | DEEP_READ);
+  each(Object.prototype, () => LANGUAGE | RECEIVER_READ);
+  each(Function.prototype, () => LANGUAGE);
+  for (const name of ['then', 'catch', 'finally']) models.set(/** @type {any} */ (Promise.prototype)[name], LANGUAGE | POST);
+  const iterator = Object.getPrototypeOf(Object.getPrototypeOf([][Symbol.iterator]()));
+  for (const made of [[][Symbol.iterator](), new Map().entries(), new Set().entries(), ''[Symbol.iterator]()]) {
+    each(Object.getPrototypeOf(made), () => LANGUAGE);
+  }
+  each(iterator, () => LANGUAGE);
+  for (const name of ['Object', 'Function', 'Array', 'Map', 'Set', 'Math', 'JSON', 'Reflect', 'Promise', 'Symbol', 'Date',
+    'String', 'Number', 'Boolean', 'RegExp', 'Error', 'Buffer', 'process', 'console', 'URL', 'globalThis']) {
+    const value = /** @type {any} */ (globalThis)[name];
+    ignore(value);
+    if (typeof value === 'function') {
+      set(value, LANGUAGE | ARGS_READ);
+      ignore(value.prototype);
+    }
+  }
+  ignore(process.env);
+}
+
+function node() {
+  const timers = /** @type {any} */ (globalThis);
+  for (const name of ['setTimeout', 'setImmediate', 'queueMicrotask']) models.set(timers[name], POST);
+  models.set(setInterval, START);
+  for (const name of ['structuredClone', 'atob', 'btoa', 'fetch']) set(timers[name], DEEP_READ);
+  models.set(process.nextTick, POST);
+  each(process, () => ARGS_READ);
+  each(console, () => DEEP_READ | EFFECT);
+  each(Buffer.prototype, (name) => (/^(write|fill|swap|set)/.test(name) ? RECEIVER_WRITE : RECEIVER_READ) | ARGS_READ);
+  models.set(Buffer.prototype.copy, RECEIVER_READ | FIRST_WRITE);
+  const { EventEmitter } = require('events');
+  each(EventEmitter.prototype, (name) => (READING_NAME.test(name) ? RECEIVER_READ : RECEIVER_WRITE)
+    | (name === 'once' || name === 'prependOnceListener' ? POST : 0)
+    | (/^(on|addListener|prependListener)$/.test(name) ? START : 0));
+  for (const name of builtinModules) {
+    // Only what is commonly used: loading all modules costs start-up time and prints deprecations.
+    if (CORE.has(name)) coreModule(name, require(name));
+  }
+}
+
+const CORE = words('fs path crypto util url querystring zlib os assert http https net dgram stream events buffer '
+  + 'string_decoder child_process dns timers tls readline v8 perf_hooks fs/promises stream/promises timers/promises async_hooks');
+const OUTSIDE = /^(write|append|mkdir|rm|unlink|rename|copyFile|truncate|spawn|exec|fork|symlink|link|chmod|chown|utimes)/;
+
+/** @param {string} name @param {any} exported */
+function coreModule(name, exported) {
+  ignore(exported);
+  const files = name === 'fs' || name === 'fs/promises' || name === 'child_process';
+  for (const key of Object.getOwnPropertyNames(exported)) {
+    const value = Object.getOwnPropertyDescriptor(exported, key)?.value;
+    if (typeof value !== 'function') {
+      if (typeof value === 'object') ignore(value);
+      continue;
+    }
+    ignore(value);
+    let model = name === 'util' || name === 'assert' || name === 'v8' ? DEEP_READ : ARGS_READ;
+    if (files && OUTSIDE.test(key)) model |= EFFECT;
+    if (/^(read|readv|randomFill|fill)/.test(key) && name !== 'fs/promises') model |= key.startsWith('random') ? FIRST_WRITE : 0;
+    model |= /^(createServer|createSecureServer|setInterval|watch)/.test(key) ? START : POST;
+    set(value, model);
+    const prototype = Object.getOwnPropertyDescriptor(value, 'prototype')?.value;
+    if (typeof prototype === 'object' && prototype !== null && prototype !== Object.prototype) {
+      ignore(prototype);
+      each(prototype, (method) => (READING_NAME.test(method) ? RECEIVER_READ : RECEIVER_READ | RECEIVER_WRITE) | ARGS_READ
+        | (method === 'once' ? POST : method === 'on' || method === 'addListener' ? START : POST));
+    }
+  }
+}
+
+function build() {
+  language();
+  node();
+}
+
+module.exports = {
+  models, build, RECEIVER_READ, RECEIVER_WRITE, FIRST_WRITE, ARGS_READ, DEEP_READ, EFFECT, POST, START, LANGUAGE,
+};

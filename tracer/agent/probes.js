@@ -1,0 +1,117 @@
+// @ts-check
+/// <reference path="./globals.d.ts" />
+'use strict';
+
+/**
+ * The global functions that instrumented code calls, all named `$px` and a letter.
+ *
+ * They are properties of the global object, because a property cell of it is a constant for the optimising
+ * compiler, and because function declarations of a cyclic import may run before their module's own text.
+ */
+
+const { state, problem } = require('./state.js');
+const frames = require('./frames.js');
+const loader = require('./loader.js');
+const iteration = require('./iteration.js');
+const causality = require('./causality.js');
+const memory = require('./memory.js');
+const calls = require('./calls.js');
+const shapes = require('./shapes.js');
+const ruptures = require('./ruptures.js');
+const models = require('./models.js');
+const { markReachable } = require('./reach.js');
+
+/**
+ * Head of an instrumented file.
+ * @param {number} id @param {number} base @param {string} path @param {number[]} parents
+ * @param {[string, number, number][]} variables @param {[number, string][]} sites @param {[number, number][]} passes
+ * @param {Record<string, () => unknown>} roots @param {[string, number, string][]} problems kind, line, sentence
+ */
+function file(id, base, path, parents, variables, sites, passes, roots, problems) {
+  loader.begin(id);
+  for (const [kind, line, text] of problems) problem(kind, id, line, text);
+  state.files[id] = { id, base, path, parents, variables, sites, roots };
+  const needed = base + parents.length;
+  if (needed > state.parents.length) {
+    const larger = new Int32Array(needed * 2).fill(-1);
+    larger.set(state.parents);
+    state.parents = larger;
+  }
+  parents.forEach((parent, index) => {
+    state.parents[base + index] = parent < 0 ? -1 : base + parent;
+  });
+  for (const [caller, callee] of passes) state.passes.add((base + caller) * 0x1000000 + base + callee);
+}
+
+/**
+ * Hands over what an invocation was called with.
+ * @param {number | import('./frames.js').Frame} mark @param {unknown} self @param {unknown[]} args
+ * @param {Record<string, () => unknown>} [captures] reads the captured variables
+ */
+function args(mark, self, args, captures) {
+  $pxq = 0;
+  if (typeof mark === 'number') return;
+  if (mark.up === null) causality.inspect(mark, args);
+  if (mark.wantsShape) shapes.noteCall(mark.fid, self, args, captures);
+}
+
+/** @type {Record<string, unknown>} */
+const PROBES = {
+  $pxs: 0,
+  $pxq: 0,
+  $pxE: frames.enter,
+  $pxP: frames.enterPromise,
+  $pxX: frames.exit,
+  $pxA: frames.leave,
+  $pxB: frames.resume,
+  $pxC: frames.caught,
+  $pxR: frames.returned,
+  $pxY: frames.returnedAndExit,
+  $pxJ: frames.firstOf,
+  $pxM: frames.enterInit,
+  $pxZ: frames.exitInit,
+  $pxW: iteration.steps,
+  $pxF: file,
+  $pxQ: args,
+  $pxg: memory.read,
+  $pxG: memory.readIfSampled,
+  $pxw: memory.write,
+  $pxV: memory.writeIfSampled,
+  $pxI: memory.iterate,
+  $pxD: memory.destructure,
+  $pxn: memory.born,
+  $pxN: memory.scope,
+  $pxL: memory.lateScope,
+  $pxv: memory.variable,
+  $pxm: memory.moduleVariable,
+  $pxk: calls.method,
+  $pxK: calls.methodIfSampled,
+  $pxf: calls.plain,
+  $pxH: calls.plainIfSampled,
+  $pxc: calls.construct,
+};
+
+function install() {
+  frames.observeShapes(shapes.wants, shapes.noteReturn);
+  if (state.memory !== 'off') {
+    models.build();
+    causality.onInitEnd(markReachable);
+  }
+  state.spool.beforeFlush.push(memory.writeLocations, shapes.write, ruptures.write);
+  for (const [name, value] of Object.entries(PROBES)) {
+    Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
+  }
+}
+
+/** Turn recording off; instrumented code goes on to run with probes that do nothing. */
+function remove() {
+  $pxs = 0;
+  $pxq = 0;
+  /** @type {any} */
+  const world = globalThis;
+  for (const name of ['$pxE', '$pxP', '$pxX', '$pxC', '$pxQ', '$pxF', '$pxM', '$pxZ']) world[name] = () => -1;
+  world.$pxA = world.$pxB = world.$pxR = world.$pxY = /** @param {unknown} mark @param {unknown} value */ (mark, value) => value;
+  world.$pxW = /** @param {unknown} mark @param {unknown} value */ (mark, value) => value;
+}
+
+module.exports = { install, remove };

@@ -1,0 +1,76 @@
+// @ts-check
+'use strict';
+
+/**
+ * Decides which invocations record their memory accesses.
+ *
+ * A function's first invocations all do; then every second, fourth, … while nothing new is seen, down to one
+ * in 1024. A location, mode or line that is new for the function brings the samples back. A budget bounds
+ * the share of time that sampled invocations may take once each function has had a few.
+ */
+
+const FIRST = 20;
+const MINIMUM = 5;
+const LONGEST = 1024;
+const BUDGET = 0.2;
+
+class Sampling {
+  /** @param {'off'|'sampled'|'full'} mode */
+  constructor(mode) {
+    this.mode = mode;
+    /** Invocations seen, by function. @type {number[]} */
+    this.seen = [];
+    /** Number of the next invocation to sample, by function. @type {number[]} */
+    this.next = [];
+    /** Distance between samples, by function. @type {number[]} */
+    this.period = [];
+    /** @type {(Set<number>|undefined)[]} */
+    this.known = [];
+    this.sampledMs = 0;
+    this.totalMs = 0;
+  }
+
+  /**
+   * @param {number} fid
+   * @returns {boolean}
+   */
+  wants(fid) {
+    if (this.mode !== 'sampled') return this.mode === 'full';
+    const seen = (this.seen[fid] || 0) + 1;
+    this.seen[fid] = seen;
+    if (seen <= MINIMUM) return true;
+    if (seen > FIRST && seen < (this.next[fid] || 0)) return false;
+    if (this.sampledMs > BUDGET * this.totalMs + 200) return false;
+    if (seen > FIRST) {
+      const period = Math.min(LONGEST, (this.period[fid] || 1) * 2);
+      this.period[fid] = period;
+      this.next[fid] = seen + period;
+    }
+    return true;
+  }
+
+  /** @param {number} self ms @param {boolean} sampled */
+  spent(self, sampled) {
+    this.totalMs += self;
+    if (sampled) this.sampledMs += self;
+  }
+
+  /**
+   * Note what a sample saw; something new makes the next samples come sooner.
+   * @param {number} fid
+   * @param {number} key of line, mode and kind, without the object's identity
+   */
+  saw(fid, key) {
+    let known = this.known[fid];
+    if (known === undefined) known = this.known[fid] = new Set();
+    if (known.has(key) || known.size > 5000) return;
+    known.add(key);
+    const seen = this.seen[fid];
+    if (seen > FIRST) {
+      this.period[fid] = 1;
+      this.next[fid] = seen + 1;
+    }
+  }
+}
+
+module.exports = { Sampling };

@@ -1,0 +1,204 @@
+"""What gets a probe in a file: which functions, which variables, and where scope instances get an identity."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pipetrace.javascript.functions import FunctionInfo
+from pipetrace.javascript.nodes import FUNCTION_TYPES, Node, code_children
+from pipetrace.javascript.parse import ParsedFile
+from pipetrace.javascript.scopes import Binding, ScopeInfo
+
+Shape = Literal["none", "plain", "generator", "promise"]
+"""How a function is entered: not at all; as a call that may be an invocation; as a generator; always as one."""
+
+
+@dataclass(slots=True)
+class Plan:
+    """Decisions about one file."""
+
+    memory: bool
+    shapes: list[Shape]
+    """By function index."""
+    split: set[int] = field(default_factory=set)
+    """Functions whose body cannot become a block, because a function and a `var` in it share a name."""
+    recorded: list[Binding] = field(default_factory=list)
+    """Variables whose accesses are recorded."""
+    variable: dict[int, int] = field(default_factory=dict)
+    """Binding id → index in `recorded`."""
+    function_tokens: set[int] = field(default_factory=set)
+    """Functions whose activations need an identity."""
+    loop_tokens: dict[tuple[int, int], int] = field(default_factory=dict)
+    """Range of a scope inside a loop → number of its token."""
+    function_of_binding: dict[int, int] = field(default_factory=dict)
+    """Binding id → index of the function that it always means."""
+    passes: set[tuple[int, int]] = field(default_factory=set)
+    """(caller, callee) where the caller's text hands the callee to a call."""
+
+
+def make_plan(parsed: ParsedFile, scopes: ScopeInfo, functions: Sequence[FunctionInfo], *, memory: bool) -> Plan:
+    """Decide for a file."""
+    plan = Plan(memory, ["none"] * len(functions))
+    _map_functions(plan, scopes, functions)
+    leaves = {info.index for info in functions} - {info.parent for info in functions}
+    for info in functions[1:]:
+        plan.shapes[info.index] = _shape(plan, scopes, info, info.index in leaves)
+        if plan.shapes[info.index] != "none" and not info.expression_body and _names_collide(info.node):
+            lexical = any(
+                statement.type == "ClassDeclaration"
+                or (statement.type == "VariableDeclaration" and statement.kind != "var")
+                for statement in info.node.body.body
+            )
+            if lexical or info.is_generator:
+                plan.shapes[info.index] = "none"
+            else:
+                plan.split.add(info.index)
+    if memory:
+        _choose_variables(plan, parsed, scopes, functions)
+    return plan
+
+
+def _map_functions(plan: Plan, scopes: ScopeInfo, functions: Sequence[FunctionInfo]) -> None:
+    by_range = {(info.start, info.end): info.index for info in functions[1:]}
+    by_name: dict[int, int] = {
+        info.node.id.range[0]: info.index for info in functions[1:] if info.kind == "declaration" and info.node.id
+    }
+    for binding in scopes.bindings:
+        if binding.reassigned or binding.destructured:
+            continue
+        found = by_name.get(binding.declaration_start)
+        if found is None and binding.init_range is not None:
+            found = by_range.get(binding.init_range)
+        if found is not None:
+            plan.function_of_binding[binding.id] = found
+
+
+def _shape(plan: Plan, scopes: ScopeInfo, info: FunctionInfo, leaf: bool) -> Shape:
+    if info.kind in ("static-block", "field-init"):
+        return "none"
+    if info.uses_with:
+        return "none"
+    if info.is_async or info.returns_promise:
+        return "promise"
+    if info.is_generator:
+        return "generator"
+    if leaf and info.kind in ("declaration", "function", "arrow") and not scopes.functions[0].uses_eval:
+        for binding_id, index in plan.function_of_binding.items():
+            if index == info.index:
+                binding = scopes.bindings[binding_id]
+                outside = [use for use in binding.references if not use.init and use.function != info.index]
+                if outside and all(use.called and use.mode == "r" for use in binding.references if not use.init):
+                    return "none" if binding.kind != "import" and not _exported(scopes, binding) else "plain"
+    return "plain"
+
+
+def _exported(scopes: ScopeInfo, binding: Binding) -> bool:
+    """Whether the declaration itself is exported, which no reference shows."""
+    for statement in scopes.functions[0].node.body:
+        if (
+            statement.type in ("ExportNamedDeclaration", "ExportDefaultDeclaration")
+            and statement.range[0] <= binding.declaration_start < statement.range[1]
+        ):
+            return True
+    return False
+
+
+def _names_collide(node: Node) -> bool:
+    """Whether the body cannot stand in a block: its functions share names with each other or with a `var`."""
+    functions = [s.id.name for s in node.body.body if s.type == "FunctionDeclaration"]
+    if not functions:
+        return False
+    names = set(functions)
+    if len(names) != len(functions):
+        return True
+    stack = list(node.body.body)
+    while stack:
+        current = stack.pop()
+        if current.type in FUNCTION_TYPES:
+            if current.type == "FunctionDeclaration" and current not in node.body.body and current.id.name in names:
+                return True
+            continue
+        if current.type == "VariableDeclaration" and current.kind == "var":
+            if any(name.name in names for one in current.declarations for name in identifiers(one.id)):
+                return True
+        stack.extend(code_children(current))
+    return False
+
+
+def identifiers(pattern: Node) -> list[Node]:
+    """Return the identifiers that a pattern binds."""
+    kind = pattern.type
+    if kind == "Identifier":
+        return [pattern]
+    if kind == "AssignmentPattern":
+        return identifiers(pattern.left)
+    if kind == "RestElement":
+        return identifiers(pattern.argument)
+    if kind == "ArrayPattern":
+        return [name for element in pattern.elements if element is not None for name in identifiers(element)]
+    if kind == "ObjectPattern":
+        return [
+            name
+            for member in pattern.properties
+            for name in identifiers(member if member.type == "RestElement" else member.value)
+        ]
+    return []
+
+
+def _choose_variables(
+    plan: Plan, parsed: ParsedFile, scopes: ScopeInfo, functions: Sequence[FunctionInfo]
+) -> None:
+    initialisers = _initialisers(parsed.tree)
+    for binding in scopes.bindings:
+        if not binding.captured or _constant(binding, plan, initialisers):
+            continue
+        home = functions[binding.scope_function]
+        if home.index:
+            if plan.shapes[home.index] == "none" or home.uses_with:
+                continue
+            if binding.in_loop and binding.kind in ("let", "const", "class", "function"):
+                plan.loop_tokens.setdefault(binding.scope_range, len(plan.loop_tokens))
+            plan.function_tokens.add(home.index)
+        plan.variable[binding.id] = len(plan.recorded)
+        plan.recorded.append(binding)
+
+
+def _initialisers(tree: Node) -> dict[int, Node]:
+    """Return declaring identifier's offset → initialiser, for all variables of a file."""
+    found: dict[int, Node] = {}
+    stack = [tree]
+    while stack:
+        node = stack.pop()
+        if node.type == "VariableDeclarator" and node.init is not None:
+            for name in identifiers(node.id):
+                found[name.range[0]] = node.init
+        stack.extend(code_children(node))
+    return found
+
+
+def _constant(binding: Binding, plan: Plan, initialisers: dict[int, Node]) -> bool:
+    """Whether a variable never changes and holds nothing that could: recording its reads tells nothing."""
+    if binding.reassigned:
+        return False
+    if binding.kind in ("function", "class", "import") or binding.id in plan.function_of_binding:
+        return True
+    init = initialisers.get(binding.declaration_start)
+    if init is None:
+        return False
+    while init.type in ("MemberExpression", "CallExpression") and not _is_require(init):
+        init = init.object if init.type == "MemberExpression" else init.callee
+        if init.type not in ("MemberExpression", "CallExpression"):
+            return False
+    if init.type == "Literal":
+        return not binding.destructured
+    if init.type == "TemplateLiteral":
+        return not init.expressions
+    return init.type in (*FUNCTION_TYPES, "ClassExpression") or _is_require(init)
+
+
+def _is_require(node: Node) -> bool:
+    return bool(
+        node.type == "CallExpression" and node.callee.type == "Identifier" and node.callee.name == "require"
+    )

@@ -1,0 +1,208 @@
+"""Rows that follow from the text alone: files, functions, captures, direct calls within and across files."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pipetrace.javascript.functions import FunctionInfo, functions_of
+from pipetrace.javascript.parse import ParsedFile, deep_recursion
+from pipetrace.javascript.scopes import ScopeInfo, analyse
+from pipetrace.tracer.initialisers import describe_initialisers
+from pipetrace.tracer.module_links import Call, Export, module_links
+
+_SUFFIXES = ("", ".js", ".cjs", ".mjs", ".json", "/index.js", "/index.cjs", "/index.mjs")
+
+
+@dataclass(frozen=True, slots=True)
+class StaticFile:
+    """What the text of one file says; plain data, functions by index, so that it can be kept on disk."""
+
+    functions: tuple[dict[str, Any], ...]
+    """Rows of the table ``function`` without ids; ``parent`` is an index or None."""
+    captures: tuple[dict[str, Any], ...]
+    """Rows of the table ``capture``; ``function`` and ``scope`` are indices."""
+    calls: tuple[tuple[int, int], ...]
+    """Caller and callee in this file."""
+    foreign_calls: tuple[Call, ...]
+    """Calls of what other modules export."""
+    exports: tuple[Export, ...]
+    starts: tuple[tuple[int, int], ...]
+    """Of each function the place that engines report: 0-based line and UTF-16 column of its parameters."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the data as JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> StaticFile:
+        """The inverse of ``to_json``."""
+        return cls(
+            functions=tuple(data["functions"]),
+            captures=tuple(data["captures"]),
+            calls=tuple((caller, callee) for caller, callee in data["calls"]),
+            foreign_calls=tuple(Call(**call) for call in data["foreign_calls"]),
+            exports=tuple(Export(**export) for export in data["exports"]),
+            starts=tuple((line, column) for line, column in data["starts"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedFile:
+    """A file that the application loaded."""
+
+    file_id: int
+    path: str
+    """Relative to the application's root, posix."""
+    sha256: str
+    format: str
+    """commonjs or module."""
+    size: int
+    """Bytes."""
+    status: str
+    """instrumented or left alone."""
+    reason: str
+    function_base: int = 0
+    """Id of the module itself; that of function i is function_base + i."""
+    static: StaticFile | None = None
+    """None when the file does not parse."""
+
+
+def static_file(parsed: ParsedFile) -> StaticFile:
+    """Derive everything that the tables need from a file."""
+    with deep_recursion():
+        functions = functions_of(parsed)
+        scopes = analyse(parsed)
+        initialisers = describe_initialisers(parsed, scopes, functions)
+        links = module_links(parsed, scopes, functions)
+    lines = parsed.lines
+    captures = []
+    for info in functions:
+        for capture in scopes.captures(info.index):
+            kind, nondeterministic = initialisers.get(capture.binding_id, ("none", False))
+            captures.append(
+                {
+                    "function": info.index,
+                    "name": capture.name,
+                    "scope": capture.scope_function,
+                    "module_level": capture.is_module_level,
+                    "kind": capture.kind,
+                    "reads": capture.reads,
+                    "writes": capture.writes,
+                    "reassigned": capture.reassigned,
+                    "declaration_line": lines.position(capture.declaration_start)[0],
+                    "nondeterministic_init": nondeterministic,
+                    "init_kind": kind,
+                }
+            )
+    starts = []
+    for info in functions:
+        line, column = lines.position(info.params_start)
+        starts.append((line - 1, column))
+    return StaticFile(
+        functions=tuple(_function_row(info) for info in functions),
+        captures=tuple(captures),
+        calls=tuple((info.index, callee) for info in functions for callee in scopes.static_calls(info.index)),
+        foreign_calls=links.calls,
+        exports=links.exports,
+        starts=tuple(starts),
+    )
+
+
+def static_tables(files: Sequence[LoadedFile]) -> dict[str, dict[str, list[Any]]]:
+    """Return the tables file, function, capture and static_call of all files."""
+    tables: dict[str, list[dict[str, Any]]] = {"file": [], "function": [], "capture": [], "static_call": []}
+    for file in files:
+        tables["file"].append(
+            {
+                name: getattr(file, name)
+                for name in ("file_id", "path", "sha256", "format", "size", "status", "reason")
+            }
+        )
+        if file.static is None:
+            continue
+        base = file.function_base
+        for index, row in enumerate(file.static.functions):
+            parent = row["parent"]
+            rest = {name: value for name, value in row.items() if name != "parent"}
+            ids = {"function_id": base + index, "file_id": file.file_id}
+            tables["function"].append({**ids, "parent_id": None if parent is None else base + parent, **rest})
+        for row in file.static.captures:
+            rest = {name: value for name, value in row.items() if name not in ("function", "scope")}
+            ids = {"function_id": base + row["function"], "scope_function_id": base + row["scope"]}
+            tables["capture"].append({**ids, **rest})
+        tables["static_call"] += [
+            {"caller_id": base + caller, "callee_id": base + callee} for caller, callee in file.static.calls
+        ]
+    tables["static_call"] += [{"caller_id": a, "callee_id": b} for a, b in sorted(_across_files(files))]
+    return {name: _columns(rows) for name, rows in tables.items()}
+
+
+def _function_row(info: FunctionInfo) -> dict[str, Any]:
+    return {
+        "parent": info.parent,
+        "kind": info.kind,
+        "name": info.name,
+        "handler_key": info.handler_key,
+        "start_offset": info.start,
+        "end_offset": info.end,
+        "line": info.line,
+        "col": info.column,
+        "end_line": info.end_line,
+        "is_async": info.is_async,
+        "is_generator": info.is_generator,
+        "params": info.params,
+        "returns_promise": info.returns_promise,
+        "uses_this": info.uses_this,
+        "uses_dynamic_scope": info.uses_eval or info.uses_with,
+    }
+
+
+def _across_files(files: Sequence[LoadedFile]) -> set[tuple[int, int]]:
+    by_path = {file.path: file for file in files if file.static is not None}
+    found: set[tuple[int, int]] = set()
+    for file in by_path.values():
+        assert file.static is not None
+        for call in file.static.foreign_calls:
+            callee = _exported(by_path, file.path, call.specifier, call.name, 8)
+            if callee is not None:
+                found.add((file.function_base + call.caller, callee))
+    return found
+
+
+def _exported(
+    by_path: Mapping[str, LoadedFile], importer: str, specifier: str, name: str, hops: int
+) -> int | None:
+    """Return the id of the function that a module exports under a name, followed through re-exports."""
+    target = _resolve(by_path, importer, specifier)
+    if target is None or target.static is None or hops == 0:
+        return None
+    # `import x from './common.cjs'` means its module.exports; `require('./x.mjs').default` exists as well.
+    wanted = {name} | ({"", "default"} if name in ("", "default") else set())
+    for export in target.static.exports:
+        if export.name in wanted and export.function is not None:
+            return target.function_base + export.function
+        if export.specifier and (export.name in wanted or export.name == "*"):
+            source = name if export.name == "*" else export.source
+            found = _exported(by_path, target.path, export.specifier, source, hops - 1)
+            if found is not None:
+                return found
+    return None
+
+
+def _resolve(by_path: Mapping[str, LoadedFile], importer: str, specifier: str) -> LoadedFile | None:
+    if not specifier.startswith("."):
+        return None
+    path = posixpath.normpath(posixpath.join(posixpath.dirname(importer), specifier))
+    candidates = [path + suffix for suffix in _SUFFIXES] if path != "." else ["index.js"]
+    return next((by_path[candidate] for candidate in candidates if candidate in by_path), None)
+
+
+def _columns(rows: Iterable[dict[str, Any]]) -> dict[str, list[Any]]:
+    columns: dict[str, list[Any]] = {}
+    for row in rows:
+        for name, value in row.items():
+            columns.setdefault(name, []).append(value)
+    return columns

@@ -1,0 +1,162 @@
+"""From the text of a module to its instrumented text, with ids, cache, and the rows that follow from the text."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipetrace.errors import PipetraceError
+from pipetrace.javascript.functions import functions_of
+from pipetrace.javascript.parse import Goal, JavaScriptSyntaxError, deep_recursion, parse
+from pipetrace.javascript.scopes import analyse
+from pipetrace.tracer.instrument import InstrumentOptions, MemoryMode, instrument
+from pipetrace.tracer.static_tables import LoadedFile, StaticFile, static_file
+from pipetrace.tracer.transform_cache import TransformCache, cache_key
+
+_LARGEST = 4_000_000
+"""Characters; beyond it analysing takes longer than anybody waits for a server to start."""
+
+Answer = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A row of the table ``problem``."""
+
+    kind: str
+    file_id: int
+    line: int
+    text: str
+
+
+class Transformer:
+    """Instruments the files of one application and remembers what it saw."""
+
+    def __init__(self, app_root: Path, memory: MemoryMode, cache: TransformCache) -> None:
+        self.app_root = app_root
+        self._memory = memory
+        self._cache = cache
+        self._known_ids = cache.load_ids(str(app_root))
+        self._ids: dict[str, tuple[int, int, int]] = {}
+        self._next_file = 1 + max((entry[0] for entry in self._known_ids.values()), default=-1)
+        self._next_function = max((entry[1] + entry[2] for entry in self._known_ids.values()), default=0)
+        self._answers: dict[tuple[str, str], Answer] = {}
+        self.files: list[LoadedFile] = []
+        """In order of loading."""
+        self.problems: list[Problem] = []
+        self.misses = 0
+        """Files that were not in the cache."""
+
+    def transform(self, path: str, form: str, source: str) -> Answer:
+        """Return the answer for a module: its instrumented text and ids, or ``{"leave": reason}``."""
+        key = (path, hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest())
+        answer = self._answers.get(key)
+        if answer is None:
+            answer = self._answers[key] = self._transform(path, form, source)
+        return answer
+
+    def save_ids(self) -> None:
+        """Remember the ids for the next recording of this application."""
+        self._cache.store_ids(str(self.app_root), {**self._known_ids, **self._ids})
+
+    def _transform(self, path: str, form: str, source: str) -> Answer:
+        name = Path(os.path.relpath(path, self.app_root)).as_posix()
+        text, digest, size = _on_disk(path, source)
+        known = self._known_ids.pop(name, None)
+        file_id, base, functions = known or (self._take_file_id(), self._next_function, 0)
+        kept = self._cache.load(cache_key(text, name, form, self._memory, file_id, base)) if known else None
+        if kept is not None and (len(kept["static"]["functions"]) if kept.get("static") else 0) <= functions:
+            static = StaticFile.from_json(kept["static"]) if kept.get("static") else None
+            return self._note(name, form, digest, size, file_id, base, static, kept)
+        self.misses += 1
+        static, problem, line, count = None, "", 0, 0
+        code: str | None = None
+        try:
+            if len(text) > _LARGEST:
+                raise PipetraceError(f"{name} is larger than {_LARGEST // 1_000_000} MB")
+            parsed = parse(text, name, _goal(form))
+            static = static_file(parsed)
+            count = len(static.functions)
+            if count > functions:
+                base = self._next_function
+            with deep_recursion():
+                result = instrument(
+                    parsed,
+                    analyse(parsed),
+                    functions_of(parsed),
+                    file_id=file_id,
+                    function_base=base,
+                    options=InstrumentOptions(memory=self._memory),
+                )
+            code = result.code
+        except JavaScriptSyntaxError as error:
+            problem, line = str(error), error.line
+        except PipetraceError as error:
+            problem = str(error)
+        except (RecursionError, MemoryError):
+            problem = f"{name} is nested too deeply to be analysed."
+        except Exception as error:  # a defect of ours must not stop the application
+            problem = f"{name} could not be analysed ({type(error).__name__}: {error})."
+        made = {
+            "code": code,
+            "static": static.to_json() if static else None,
+            "problem": problem,
+            "line": line,
+        }
+        self._cache.store(cache_key(text, name, form, self._memory, file_id, base), made)
+        return self._note(name, form, digest, size, file_id, base, static, made)
+
+    def _take_file_id(self) -> int:
+        self._next_file += 1
+        return self._next_file - 1
+
+    def _note(
+        self,
+        name: str,
+        form: str,
+        digest: str,
+        size: int,
+        file_id: int,
+        base: int,
+        static: StaticFile | None,
+        made: dict[str, Any],
+    ) -> Answer:
+        count = len(static.functions) if static else 0
+        self._next_function = max(self._next_function, base + count)
+        self._ids[name] = (file_id, base, count)
+        code, problem = made["code"], made["problem"]
+        status = "left alone" if code is None else "instrumented"
+        self.files.append(LoadedFile(file_id, name, digest, form, size, status, problem, base, static))
+        if code is None:
+            self.problems.append(Problem("parse", file_id, made["line"], problem))
+            return {"leave": problem}
+        # Node takes the byte order mark away before it compiles.
+        return {
+            "code": code.removeprefix("\ufeff"),
+            "file_id": file_id,
+            "function_base": base,
+            "functions": count,
+        }
+
+
+def _goal(form: str) -> Goal:
+    return "module" if form == "module" else "script"
+
+
+def _on_disk(path: str, source: str) -> tuple[str, str, int]:
+    """Return text, SHA-256 and bytes of a module as its file has them, or as it was handed over if that differs.
+
+    They differ by a byte order mark, which Node takes away, or because a loader translated the file.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except OSError:
+        data = b""
+    text = data.decode("utf-8", "replace")
+    if data and text.removeprefix("\ufeff") == source.removeprefix("\ufeff"):
+        return text, hashlib.sha256(data).hexdigest(), len(data)
+    data = source.encode("utf-8", "replace")
+    return source, hashlib.sha256(data).hexdigest(), len(data)
