@@ -78,9 +78,7 @@ class Edits:
         before = bisect_left(self._replaced_starts, end) - 1
         if before >= 0 and self._replaced[self._replaced_starts[before]][0] > start:
             other = self._replaced_starts[before]
-            raise EditConflict(
-                f"range {start}-{end} overlaps replaced range {other}-{self._replaced[other][0]}"
-            )
+            raise EditConflict(f"range {start}-{end} overlaps replaced range {other}-{self._replaced[other][0]}")
         inside = bisect_right(self._offsets, start)
         if inside < len(self._offsets) and self._offsets[inside] < end:
             raise EditConflict(f"text was put at {self._offsets[inside]}, inside range {start}-{end}")
@@ -98,11 +96,12 @@ class Edits:
     def move(self, start: int, end: int, to: int, *, order: int = 0) -> None:
         """Move [start, end), with the edits strictly inside, to before the character at `to`.
 
-        `order` places it among the insertions at `to`. A move to its own start or end changes nothing.
+        `order` places it among the insertions at `to`. A move of nothing, or to its own start or end,
+        changes nothing.
         """
         self._check_offsets(start, end)
         self._check_offsets(to, to)
-        if to in (start, end):
+        if start == end or to in (start, end):
             return
         for offset in (start, end, to):
             self._check_outside_replaced(offset, "an end or the target of a move")
@@ -187,9 +186,7 @@ class Edits:
             at = end
         yield from self._plain(at, high, gaps, skip_low=not edges and at == low, skip_high=not edges)
 
-    def _plain(
-        self, low: int, high: int, gaps: list[_Gap], *, skip_low: bool, skip_high: bool
-    ) -> Iterator[Piece]:
+    def _plain(self, low: int, high: int, gaps: list[_Gap], *, skip_low: bool, skip_high: bool) -> Iterator[Piece]:
         """Yield text between two gaps, with what was put into it and at its ends."""
         first = (bisect_right if skip_low else bisect_left)(self._offsets, low)
         last = (bisect_left if skip_high else bisect_right)(self._offsets, high)

@@ -10,9 +10,7 @@ Node: TypeAlias = Any
 
 FUNCTION_TYPES = frozenset({"FunctionDeclaration", "FunctionExpression", "ArrowFunctionExpression"})
 
-LOOP_TYPES = frozenset(
-    {"ForStatement", "ForInStatement", "ForOfStatement", "WhileStatement", "DoWhileStatement"}
-)
+LOOP_TYPES = frozenset({"ForStatement", "ForInStatement", "ForOfStatement", "WhileStatement", "DoWhileStatement"})
 
 CHILD_FIELDS: dict[str, tuple[str, ...]] = {
     "ArrayExpression": ("elements",),

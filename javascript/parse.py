@@ -162,9 +162,7 @@ def _attempt(text: str, goal: Goal) -> Node | tuple[int, str]:
     source = "// " + text[3:] if text.startswith("\ufeff#!") else text
     with deep_recursion():
         try:
-            tree = esprima.parse(
-                source, sourceType=goal, range=True, positionEncoding="scalar", tolerant=True
-            )
+            tree = esprima.parse(source, sourceType=goal, range=True, positionEncoding="scalar", tolerant=True)
         except esprima.Error as error:
             return _failure(text, error.index, error.message)
     for recovered in tree.errors:

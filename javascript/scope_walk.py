@@ -92,9 +92,7 @@ class Scope:
 
     def declare_annex_b(self, name: str) -> Variable | None:
         """Make the `var` that functions in blocks bind in their function; None where they cannot."""
-        candidates = [
-            inner for block, inner in self.annex_b.pop(name) if not _hidden(name, block.parent, self)
-        ]
+        candidates = [inner for block, inner in self.annex_b.pop(name) if not _hidden(name, block.parent, self)]
         if not candidates:
             return None
         first = candidates[0]

@@ -150,9 +150,7 @@ class ScopeInfo:
     def reachable_names(self, function_index: int) -> frozenset[int]:
         """Return ids of the module's bindings that a call of the function could touch, transitively."""
         return frozenset(
-            found
-            for found in self.reachable_bindings(function_index)
-            if self.bindings[found].scope_function == 0
+            found for found in self.reachable_bindings(function_index) if self.bindings[found].scope_function == 0
         )
 
     def _closure(self, function_index: int) -> tuple[frozenset[int], frozenset[int]]:
@@ -227,10 +225,7 @@ class _Resolver:
         for by_binding in noted:
             ordered = sorted(by_binding.items(), key=lambda item: item[1][0])
             captures.append(
-                tuple(
-                    _capture(bindings[found], bool(reads), bool(writes))
-                    for found, (_, reads, writes) in ordered
-                )
+                tuple(_capture(bindings[found], bool(reads), bool(writes)) for found, (_, reads, writes) in ordered)
             )
         return captures
 
@@ -245,9 +240,7 @@ class _Resolver:
                 names[function.parent] |= names[function.index]
         return [frozenset(found) for found in names]
 
-    def _static_calls(
-        self, bindings: tuple[Binding, ...], variables: list[Variable]
-    ) -> list[tuple[int, ...]]:
+    def _static_calls(self, bindings: tuple[Binding, ...], variables: list[Variable]) -> list[tuple[int, ...]]:
         calls: list[set[int]] = [set() for _ in self.functions]
         for binding, variable in zip(bindings, variables, strict=True):
             if binding.reassigned or len(variable.functions) != 1:

@@ -7,17 +7,21 @@ recording saw, and the thing is state elsewhere or could become so, it gets a gu
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 
 from pipetrace.partitioner import plan
 from pipetrace.partitioner.analysis import Analysis
+from pipetrace.partitioner.classify import Item
 from pipetrace.partitioner.recording import Capture, Recording
 
 _TIMERS = frozenset({"setInterval", "setTimeout", "setImmediate"})
 _FIXED = frozenset({"function", "class", "import"})
-_CONTAINERS = frozenset({"new"})
+_STATEFUL = frozenset({"new"})
+"""Kinds of initialisers that make something which is probably meant to change."""
 _LISTENERS = frozenset({"signal", "connection", "other"})
 
 Name = tuple[int, str]
@@ -81,42 +85,94 @@ def _written_by_functions(recording: Recording) -> frozenset[Name]:
 def guards_of(
     analysis: Analysis, moved: Mapping[int, str], owners: Mapping[str, str]
 ) -> tuple[plan.Guard, ...]:
-    """Guards for a plan: ``moved`` gives the stage of each moved unit, ``owners`` the stage of each item of state."""
-    recording, items = analysis.recording, analysis.classes.items
+    """Guards for a plan: ``moved`` gives the stage of each moved unit, ``owners`` the stage of each tied item."""
+    recording, cells = analysis.recording, analysis.graph.cells
+    away = frozenset(number for number, cell in enumerate(cells) if any(unit in moved for unit in cell.path))
     written = _written_by_functions(recording)
-    runs_away = {
-        number for number, cell in enumerate(analysis.graph.cells) if any(unit in moved for unit in cell.path)
-    }
-    found: dict[Name, tuple[plan.Guard, set[str]]] = {}
+    found: dict[str, plan.Guard] = {}
+    units: dict[str, set[str]] = {}
     for unit, stage in sorted(moved.items()):
         for name, capture in _module_names(recording, reachable(recording, unit)).items():
             if capture.kind in _FIXED or name[0] not in recording.functions:
                 continue
             file = recording.file_of(name[0])
-            item = items.get(f"{file}:{capture.name}")
-            owner = owners.get(f"{file}:{capture.name}", "entry")
-            if owner == stage:
+            location = f"{file}:{capture.name}"
+            item = analysis.classes.items.get(location)
+            owner = owners.get(location, "entry")
+            form = _guard_form(capture, item, name in written, away)
+            if form is None or owner == stage:
                 continue
-            form = _guard_form(capture, item is not None and bool(item.cells), item and item.form, name in written)
-            touched = item is not None and (
-                not runs_away.isdisjoint(item.readers) or (bool(item.functions) and not item.cells)
-            )
-            if form is None or (touched and not (item is not None and item.cells)):
-                continue
-            if item is not None and item.cells and any(cell in runs_away for cell in item.readers):
-                if owner == "entry":
-                    continue
-            guard, units = found.setdefault(
-                name,
-                (
-                    plan.Guard(
-                        f"{file}:{capture.name}", capture.name, file, item.line if item else capture.line, form, owner, ()
-                    ),
-                    set(),
-                ),
-            )
-            units.add(analysis.ids[unit])
+            line = item.line if item is not None else capture.line
+            found.setdefault(location, plan.Guard(location, capture.name, file, line, form, owner, ()))
+            units.setdefault(location, set()).add(analysis.ids[unit])
     return tuple(
-        plan.Guard(g.location, g.name, g.file, g.line, g.form, g.owner, tuple(sorted(units)))
-        for _, (g, units) in sorted(found.items(), key=lambda entry: entry[1][0].location)
+        dataclasses.replace(found[location], handlers=tuple(sorted(units[location]))) for location in sorted(found)
     )
+
+
+def _guard_form(
+    capture: Capture, item: Item | None, is_written: bool, away: frozenset[int]
+) -> Literal["variable", "object"] | None:
+    """How to guard a name that moved handlers could reach; None where nothing can go wrong.
+
+    A tied item lives where all cells that touch it run. Anything else that a moved handler was seen to use is
+    known to stay unchanged. What remains was not seen there: it is guarded if some function assigns it, or if it
+    is a collection or an object with state that the recording never saw in use.
+    """
+    if item is not None and item.cells:
+        return item.form
+    if item is not None and not away.isdisjoint(item.readers):
+        return None
+    if is_written:
+        return "variable"
+    seen = item is not None and item.functions
+    return "object" if capture.init_kind in _STATEFUL and not seen else None
+
+
+def init_values_of(analysis: Analysis, moved: Mapping[int, str]) -> tuple[plan.InitValue, ...]:
+    """Module-level names with an initialiser that differs from run to run, and that moved handlers could read."""
+    recording = analysis.recording
+    found: dict[tuple[str, str], plan.InitValue] = {}
+    for unit in sorted(moved):
+        for (module, name), capture in _module_names(recording, reachable(recording, unit)).items():
+            if capture.nondeterministic and module in recording.functions:
+                file = recording.file_of(module)
+                found[(file, name)] = plan.InitValue(
+                    file, name, capture.line, f"The value of `{name}` differs from run to run."
+                )
+    return tuple(found[key] for key in sorted(found))
+
+
+def sources_of(analysis: Analysis) -> tuple[plan.Source, ...]:
+    """Functions that timers and listeners of initialisation call: they fire on the entry stage only.
+
+    Every stage runs the same program, so every stage would set the same timers. Servers need no entry here, since
+    no other stage listens.
+    """
+    recording = analysis.recording
+    kinds: dict[int, Literal["timer", "listener"]] = {}
+    rows = recording.invocations
+    for at in np.flatnonzero(rows.chain == rows.id).tolist():
+        chain = recording.chains.get(int(rows.chain[at]))
+        function = int(rows.function[at])
+        if chain is None or recording.functions[function].kind == "module":
+            continue
+        if chain.kind == "timer":
+            kinds[function] = "timer"
+        elif chain.kind in _LISTENERS and _at_init(recording, function):
+            kinds.setdefault(function, "listener")
+    for function, ruptures in recording.ruptures.items():
+        for rupture in ruptures:
+            if rupture.during_init > 0 and rupture.callee.rpartition(".")[2] in _TIMERS:
+                kinds[function] = "timer"
+    found = []
+    for function, kind in kinds.items():
+        info = recording.functions.get(function)
+        if info is not None:
+            place = (recording.file_of(function), info.start, info.end)
+            found.append(plan.Source(analysis.ids[function], info.key, *place, kind, "entry"))
+    return tuple(sorted(found, key=lambda source: source.handler))
+
+
+def _at_init(recording: Recording, function: int) -> bool:
+    return any(rupture.during_init > 0 for rupture in recording.ruptures.get(function, ()))

@@ -49,13 +49,31 @@ def site_of(view: FileView, function: FunctionInfo, handler: str) -> Site | Refu
         return refusal
     parent = view.parent(node)
     assert parent is not None
+    if _constructed(view, function):
+        return refuse("constructed", handler, handler)
     if kind == "declaration":
         return Site(function, "declaration", node.range[0], node.range[1], node)
     if kind == "method":
         return _method_site(view, function, parent, handler)
-    if parent.type == "NewExpression" and parent.callee is node:
-        return refuse("constructed", handler, handler)
     return Site(function, "expression", node.range[0], node.range[1], node)
+
+
+def _constructed(view: FileView, function: FunctionInfo) -> bool:
+    """Tell whether a function is called with `new`, where it stands or by the name that it is declared with."""
+    node = function.node
+    parent = view.parent(node)
+    if parent is not None and parent.type == "NewExpression" and parent.callee is node:
+        return True
+    name = node.id if node.type == "FunctionDeclaration" else None
+    if parent is not None and parent.type == "VariableDeclarator":
+        name = parent.id
+    binding = view.scopes.binding_at(name.range[0]) if name is not None else None
+    for reference in binding.references if binding is not None else ():
+        identifier = view.identifier_at(reference.start)
+        around = view.parent(identifier) if identifier is not None else None
+        if around is not None and around.type == "NewExpression" and around.callee is identifier:
+            return True
+    return False
 
 
 def _method_site(view: FileView, function: FunctionInfo, member: Node, handler: str) -> Site | Refusal:

@@ -162,7 +162,8 @@ def port_in_use(failure: Path, within_s: float = 5.0) -> str | None:
             break
         with contextlib.suppress(ValueError):
             noted = json.loads(line)
-            return f"{noted.get('address') or ''}:{noted.get('port')}".lstrip(":")
+            address = str(noted.get("address") or "")
+            return f"[{address}]:{noted.get('port')}" if ":" in address else f"{address}:{noted.get('port')}".lstrip(":")
     return None
 
 

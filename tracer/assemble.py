@@ -16,6 +16,7 @@ from pipetrace.tracer.profile import hot_functions
 from pipetrace.tracer.spool import SpoolTables, read_spool
 from pipetrace.tracer.static_tables import LoadedFile, static_tables
 from pipetrace.tracer.trace import TraceWriter
+from pipetrace.tracer.transform import Problem
 
 _DYNAMIC = ("process", "invocation", "chain", "rupture", "shape", "location", "access", "problem")
 
@@ -34,6 +35,7 @@ class Run:
     status: int
     observation: Observation
     files: list[LoadedFile]
+    problems: list[Problem]
     force: bool
     transform_s: float
     memory: str
@@ -59,12 +61,8 @@ def write_trace(run: Run, path: Path) -> tuple[dict[str, Any], dict[str, int]]:
             add(table, getattr(spool, table))
         for table, rows in static.items():
             add(table, rows)
-        left_alone = [file for file in run.files if file.status == "left alone"]
         add("problem", {
-            "kind": ["parse"] * len(left_alone),
-            "file_id": [file.file_id for file in left_alone],
-            "line": [0] * len(left_alone),
-            "text": [file.reason for file in left_alone],
+            name: [getattr(problem, name) for problem in run.problems] for name in ("kind", "file_id", "line", "text")
         })
         add("sample", _samples(run, spool))
         add("hot", _hot(run, static))

@@ -1,77 +1,128 @@
-"""The control channel: one Chrome DevTools session with a Node.js process, through pychrome.
+"""The only module that speaks the Chrome DevTools protocol: pychrome, with its known troubles cured.
 
-pychrome is written for browsers; the differences that matter here are cured in this module: the tab is made
-from the WebSocket URL, every call has a time limit, and a connection that the other side closes is no error.
+Cured here: the address comes from the application (pychrome lists browser pages only); the socket skips the
+byte-wise check of UTF-8 and acknowledges at once (Node's inspector has no TCP_NODELAY, so a delayed
+acknowledgement costs 44 ms); a close frame ends the session instead of killing the receiving thread; every
+call has a time-out; events that were queued before an answer are handled before the session stops; several
+listeners can hear one event. One thread at a time may call.
 """
 
 from __future__ import annotations
 
-import functools
+import contextlib
 import json
 import logging
 import socket
 import threading
+import time
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import pychrome
 import websocket
+from pychrome.exceptions import PyChromeException
 
-from pipetrace.errors import PipetraceError
+_TIMEOUT_S = 5.0
+_LARGEST_DRAIN_S = 2.0
 
-CALL_TIMEOUT_S = 20.0
-_lock = threading.Lock()
-
-
-class ControlError(PipetraceError):
-    """The inspected process did not answer; it has usually ended."""
+logging.getLogger("pychrome").setLevel(logging.CRITICAL)
 
 
-class ControlSession:
-    """A session with the inspector of one process."""
+class SessionEnded(Exception):  # noqa: N818
+    """The application closed the connection, ended, or did not answer in time."""
+
+
+class _Tab(pychrome.Tab):  # type: ignore[misc]
+    def start(self) -> bool:
+        options = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
+        self._ws = websocket.create_connection(
+            self._websocket_url,
+            timeout=_TIMEOUT_S,
+            enable_multithread=True,
+            suppress_origin=True,
+            skip_utf8_validation=True,
+            sockopt=options,
+            http_no_proxy=["127.0.0.1"],
+        )
+        self._started = True
+        self.status = self.status_started
+        self._recv_th.start()
+        self._handle_event_th.start()
+        return True
+
+    def _recv_loop(self) -> None:
+        try:
+            while not self._stopped.is_set():
+                self._ws.settimeout(1)
+                if hasattr(socket, "TCP_QUICKACK"):
+                    self._ws.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+                try:
+                    text = self._ws.recv()
+                except websocket.WebSocketTimeoutException:
+                    continue
+                if not text:
+                    break  # a close frame
+                message = json.loads(text)
+                if "method" in message:
+                    self.event_queue.put(message)
+                else:
+                    waiting = self.method_results.get(message.get("id"))
+                    if waiting is not None:
+                        waiting.put(message)
+        except (websocket.WebSocketException, OSError, ValueError, AttributeError):
+            pass
+        finally:
+            self._stopped.set()
+
+
+class Session:
+    """One connection to the inspector of one process."""
 
     def __init__(self, url: str) -> None:
-        """Connect; raises ControlError when nothing answers at ``url``."""
-        logging.getLogger("pychrome").setLevel(logging.CRITICAL)
-        self._tab = pychrome.Tab(id=url.rsplit("/", 1)[-1], type="node", webSocketDebuggerUrl=url)
+        """Connect; raises SessionEnded when nobody listens at the address."""
+        self._tab = _Tab(webSocketDebuggerUrl=url)
+        self._listeners: dict[str, list[Callable[[dict[str, Any]], None]]] = {}
+        self._calling = threading.RLock()
         try:
-            with _lock:
-                plain = websocket.create_connection
-                # The check of UTF-8 in Python limits everything to 6 MB/s; proxies are no way to loopback.
-                websocket.create_connection = functools.partial(
-                    plain, skip_utf8_validation=True, http_no_proxy=["127.0.0.1"],
-                    sockopt=((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),),
-                )
-                try:
-                    self._tab.start()
-                finally:
-                    websocket.create_connection = plain
-        except (OSError, websocket.WebSocketException, pychrome.PyChromeException) as error:
-            raise ControlError(f"The inspector at {url} does not answer ({error}).") from None
+            self._tab.start()
+        except (websocket.WebSocketException, OSError) as error:
+            raise SessionEnded(f"the inspector at {url} does not answer ({error})") from None
 
-    def call(self, method: str, timeout_s: float = CALL_TIMEOUT_S, /, **parameters: Any) -> dict[str, Any]:
-        """Send a command and return its result; raises ControlError when there is none in time."""
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                result = self._tab.call_method(method, _timeout=timeout_s, **parameters)
-        except (OSError, websocket.WebSocketException, pychrome.PyChromeException) as error:
-            raise ControlError(f"The inspected process did not answer {method} ({error}).") from None
-        if not isinstance(result, dict):
-            raise ControlError(f"The inspected process did not answer {method}.")
-        return result
+    @property
+    def alive(self) -> bool:
+        """Whether the connection stands."""
+        return not self._tab._stopped.is_set()
 
-    def evaluate(self, expression: str) -> Any:
-        """The value of a JavaScript expression that JSON can hold; raises ControlError when it throws."""
-        answer = self.call("Runtime.evaluate", expression=f"JSON.stringify({expression}) ?? null", returnByValue=True)
+    def call(self, method: str, timeout_s: float = _TIMEOUT_S, **params: Any) -> dict[str, Any]:
+        """Call a method and return its result; raises SessionEnded when there is none."""
+        with self._calling, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                result: dict[str, Any] = self._tab.call_method(method, _timeout=timeout_s, **params)
+            except (PyChromeException, websocket.WebSocketException, OSError, KeyError) as error:
+                raise SessionEnded(f"{method}: {error}") from None
+            return result
+
+    def evaluate(self, expression: str, timeout_s: float = _TIMEOUT_S) -> Any:
+        """Evaluate JavaScript in the main context and return its value (JSON data)."""
+        answer = self.call("Runtime.evaluate", timeout_s, expression=expression, returnByValue=True)
         if "exceptionDetails" in answer:
-            raise ControlError(f"Evaluating {expression} failed: {answer['exceptionDetails'].get('text', '')}.")
-        value = answer.get("result", {}).get("value")
-        return None if value is None else json.loads(value)
+            raise SessionEnded(f"the agent failed ({answer['exceptionDetails'].get('text')})")
+        return answer.get("result", {}).get("value")
+
+    def listen(self, event: str, listener: Callable[[dict[str, Any]], None]) -> None:
+        """Call a listener with the parameters of each such event, in a thread of the session."""
+        listeners = self._listeners.setdefault(event, [])
+        listeners.append(listener)
+        if len(listeners) == 1:
+            self._tab.set_listener(event, lambda **params: [hear(params) for hear in listeners])
 
     def close(self) -> None:
-        """End the session; the process goes on."""
-        try:
-            self._tab.stop()
-        except (OSError, websocket.WebSocketException, pychrome.PyChromeException):
-            return
+        """Handle the events that have arrived, then disconnect."""
+        deadline = time.monotonic() + _LARGEST_DRAIN_S
+        while self._tab.event_queue.unfinished_tasks and self.alive and time.monotonic() < deadline:
+            time.sleep(0.005)
+        with contextlib.suppress(PyChromeException, websocket.WebSocketException, OSError):
+            self._tab._stopped.set()
+            self._tab._ws.close(timeout=1)

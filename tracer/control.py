@@ -11,7 +11,8 @@ from typing import Any
 
 import psutil
 
-from pipetrace.tracer.cdp import ControlError, ControlSession
+from pipetrace.errors import PipetraceError
+from pipetrace.tracer.cdp import Session, SessionEnded
 
 AGENT = "globalThis[Symbol.for('pipetrace.agent')]"
 _PERIOD_S = 0.5
@@ -38,7 +39,7 @@ class Watcher(threading.Thread):
         super().__init__(daemon=True, name="watcher")
         self.directory = directory
         self.seen = Observation()
-        self._sessions: dict[int, ControlSession] = {}
+        self._sessions: dict[int, Session] = {}
         self._processes: dict[int, psutil.Process] = {}
         self._done = threading.Event()
 
@@ -58,7 +59,7 @@ class Watcher(threading.Thread):
                 self.seen.agents.append(session.evaluate(f"{AGENT} && {AGENT}.stats()") or {})
                 session.call("Runtime.evaluate", expression=f"{AGENT} && {AGENT}.stop()")
                 self.seen.profiles.append(session.call("Profiler.stop", 60.0)["profile"])
-            except ControlError as error:
+            except (SessionEnded, PipetraceError) as error:
                 self.seen.trouble.append(str(error))
             session.close()
         self._read_loop_files()
@@ -73,12 +74,12 @@ class Watcher(threading.Thread):
             try:
                 self._processes[pid] = psutil.Process(pid)
                 self._processes[pid].cpu_percent()
-                session = ControlSession(row["url"])
+                session = Session(row["url"])
                 session.call("Profiler.enable")
                 session.call("Profiler.setSamplingInterval", interval=_PROFILE_INTERVAL_US)
                 session.call("Profiler.start")
                 self._sessions[pid] = session
-            except (ControlError, psutil.Error) as error:
+            except (SessionEnded, PipetraceError, psutil.Error) as error:
                 self.seen.trouble.append(str(error))
 
     def _sample(self) -> None:

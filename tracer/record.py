@@ -19,9 +19,11 @@ from typing import Any, Literal
 from pipetrace.errors import PipetraceError
 from pipetrace.tracer.assemble import Run, write_trace
 from pipetrace.tracer.control import Watcher
-from pipetrace.tracer.instrument import InstrumentOptions, MemoryMode
+from pipetrace.tracer.instrument import MemoryMode
 from pipetrace.tracer.launch import Application, understand
 from pipetrace.tracer.listen import Listener, main_port, node_options, read_listeners, wait_for_listener
+from pipetrace.tracer.transform import Transformer
+from pipetrace.tracer.transform_cache import TransformCache
 from pipetrace.tracer.transform_server import TransformServer
 
 AGENT = Path(__file__).parent / "agent" / "index.js"
@@ -75,7 +77,10 @@ def record(options: Options, progress: Callable[[str], None] = lambda text: None
     output = _output(options, application)
     with tempfile.TemporaryDirectory(prefix="pipetrace-", ignore_cleanup_errors=True) as folder:
         directory = Path(folder).resolve()
-        server = _prepare(directory, application, options)
+        _prepare(directory, application, options)
+        transformer = Transformer(application.root, options.memory, TransformCache())
+        server = TransformServer()
+        server.serve(directory, transformer)
         started = time.time()
         with _running(application, directory) as process:
             watcher = Watcher(directory)
@@ -88,11 +93,13 @@ def record(options: Options, progress: Callable[[str], None] = lambda text: None
                 status = _stop(process)
         if ending == "exit":
             _require_something(directory, status, ended - started)
+        server.close()
+        transformer.save_ids()
         progress("writing the trace")
         run = Run(
             directory=directory, application=application, cwd=cwd, started=started, ended=ended,
-            ending=ending, status=status, observation=observation, files=server.files, force=options.force,
-            transform_s=server.seconds, memory=options.memory, on_port=options.on_port,
+            ending=ending, status=status, observation=observation, files=transformer.files, problems=transformer.problems, force=options.force,
+            transform_s=server.busy_s, memory=options.memory, on_port=options.on_port,
             listeners=read_listeners(directory / "listeners.jsonl"),
         )
         meta, counts = write_trace(run, output)
@@ -124,16 +131,13 @@ def _requests_path(output: Path) -> Path:
     return output.with_name(output.name.removesuffix(".duckdb") + ".requests.jsonl")
 
 
-def _prepare(directory: Path, application: Application, options: Options) -> TransformServer:
+def _prepare(directory: Path, application: Application, options: Options) -> None:
     (directory / "spool").mkdir()
     config = {
         "app_root": str(application.root), "memory": options.memory,
         "capture_requests": options.capture_requests, "max_requests": options.max_requests,
     }
     (directory / "config.json").write_text(json.dumps(config), encoding="utf-8")
-    server = TransformServer(directory, application.root, InstrumentOptions(memory=options.memory))
-    server.start()
-    return server
 
 
 @contextlib.contextmanager

@@ -109,8 +109,8 @@ def test_a_large_recording_stays_below_the_limit_and_says_what_it_lacks(tmp_path
         )
         connection.execute(
             """insert into invocation
-               select 10000 + n, 1, 100 + n, null, 10000 + n, 'handler', null, false, '', n * 1000000, 900, 900, 900,
-                      false, false from range(3000) t(n)"""
+               select 10000 + n, 1, 100 + n, null, 10000 + n, 'handler', null, false, '', n * 1000000, 900, 900,
+                      900, false, false from range(3000) t(n)"""
         )
         connection.execute(
             "insert into chain select 10000 + n, 1, 'http', 'GET /' || chr(cast(97 + n % 26 as int)) || '/' || n, n * 1000000 "

@@ -18,7 +18,8 @@ def test_a_time_has_the_unit_that_suits_it(value: float, expected: str) -> None:
 
 @pytest.mark.parametrize(
     ("share", "expected"),
-    [(0, "0 %"), (0.0004, "< 0.1 %"), (0.0126, "1.3 %"), (0.0994, "9.9 %"), (0.0996, "10 %"), (0.714, "71 %"), (1, "100 %")],
+    [(0, "0 %"), (0.0004, "< 0.1 %"), (0.0126, "1.3 %"), (0.0994, "9.9 %"), (0.0996, "10 %"),
+     (0.714, "71 %"), (1, "100 %")],
 )  # fmt: skip
 def test_a_share_is_a_percentage_with_no_needless_digit(share: float, expected: str) -> None:
     assert words.percent(share) == expected

@@ -69,7 +69,10 @@ def test_what_does_not_vary_is_still_compared() -> None:
 
 
 def test_content_length_may_vary_only_where_the_body_does() -> None:
-    assert part(ok(b"n 9", b"Content-Length: 3"), ok(b"n 10", b"Content-Length: 4"), ok(b"n 1", b"Content-Length: 3")) == ""
+    assert (
+        part(ok(b"n 9", b"Content-Length: 3"), ok(b"n 10", b"Content-Length: 4"), ok(b"n 1", b"Content-Length: 3"))
+        == ""
+    )
     same = ok(b"abc", b"Content-Length: 3")
     assert part(same, same, ok(b"abc", b"Content-Length: 4")) == "headers"
 

@@ -1,0 +1,85 @@
+"""A small file of an application, the orders for it, and what becomes of both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipetrace.javascript.functions import functions_of
+from pipetrace.javascript.parse import parse
+from pipetrace.rewriter.decide import Decisions, decide
+from pipetrace.rewriter.edit_file import FileChange, rewrite_file
+from pipetrace.rewriter.orders import (
+    FileOrders,
+    GuardOrder,
+    HandlerOrder,
+    InitialOrder,
+    Orders,
+    SourceOrder,
+    StateOrder,
+)
+from pipetrace.rewriter.view import FileView
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The decisions, and the file's change if there is one."""
+
+    decisions: Decisions
+    change: FileChange | None
+
+    @property
+    def text(self) -> str:
+        assert self.change is not None, self.refused
+        return self.change.text
+
+    @property
+    def body(self) -> str:
+        """The text without the lines that all rewritten files end with."""
+        keep = [
+            line for line in self.text.splitlines(keepends=True) if not line.startswith(("$pt.bindings", "//# source"))
+        ]
+        return "".join(keep)
+
+    @property
+    def refused(self) -> dict[str, str]:
+        """Handler → cause."""
+        return {refusal.handler: refusal.cause for refusal in self.decisions.refusals}
+
+
+def view_of(text: str, *, path: str = "app.js", is_module: bool = False) -> FileView:
+    return FileView(parse(text, path, "module" if is_module else "script"), is_module=is_module)
+
+
+def order_for(view: FileView, name: str, captures: tuple[str, ...] = ()) -> HandlerOrder:
+    """The order to move the function of a name, or of 'line:3' the first that begins on a line."""
+    for function in functions_of(view.parsed)[1:]:
+        if function.name == name or name == f"line:{function.line}":
+            key, start, end = function.handler_key, function.start, function.end
+            return HandlerOrder(name, key, view.path, function.name, "stage1", start, end, captures)
+    raise AssertionError(f"no function {name}")
+
+
+def rewritten(
+    text: str,
+    *moved: str,
+    is_module: bool = False,
+    path: str = "app.js",
+    captures: tuple[str, ...] = (),
+    guards: tuple[GuardOrder, ...] = (),
+    initials: tuple[InitialOrder, ...] = (),
+    sources: tuple[str, ...] = (),
+    states: tuple[StateOrder, ...] = (),
+) -> Outcome:
+    """Rewrite one file, moving the functions named."""
+    view = view_of(text, path=path, is_module=is_module)
+    file = FileOrders(
+        handlers=[order_for(view, name, captures) for name in moved],
+        guards=list(guards),
+        initials=list(initials),
+    )
+    for name in sources:
+        found = order_for(view, name)
+        file.sources.append(SourceOrder(found.id, found.key, path, found.start, found.end))
+    orders = Orders({path: file}, states, {})
+    decisions = decide(orders, {path: view}, {})
+    return Outcome(decisions, rewrite_file(view, file, decisions.moves, f"/app/{path}"))
