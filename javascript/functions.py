@@ -10,6 +10,15 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Literal
 
+from pipetrace.javascript.extents import (
+    after_directives,
+    declared_length,
+    find_params,
+    has_use_strict,
+    key_end,
+    module_head,
+)
+from pipetrace.javascript.naming import escape, key_name, target_name
 from pipetrace.javascript.nodes import FUNCTION_TYPES, Node, code_children
 from pipetrace.javascript.parse import ParsedFile, deep_recursion
 from pipetrace.javascript.promises import returns_only_promises
@@ -174,7 +183,7 @@ class _Collector:
         self.stack: list[_Task] = []
 
     def collect(self) -> tuple[FunctionInfo, ...]:
-        strict = self.parsed.goal == "module" or _has_use_strict(self.parsed.tree.body)
+        strict = self.parsed.goal == "module" or has_use_strict(self.parsed.tree.body)
         module = self._draft(None, "module", "", "", self.parsed.tree, strict)
         stack = self.stack
         stack.extend(_Task(child, module, strict) for child in reversed(self.parsed.tree.body))
@@ -198,7 +207,7 @@ class _Collector:
         draft = _Draft(len(self.drafts), parent, kind, name, prefix, node, strict)
         self.drafts.append(draft)
         label = name or kind
-        base = _escape(f"{prefix}.{label}" if prefix else label)
+        base = escape(f"{prefix}.{label}" if prefix else label)
         if parent is None:
             draft.component = "module"
             return draft
@@ -239,11 +248,11 @@ class _Collector:
         named: tuple[Node, ...] = ()
         role: FunctionKind | None = None
         if kind == "VariableDeclarator":
-            name, named = _target_name(node.id), (node.init,)
+            name, named = target_name(node.id), (node.init,)
         elif kind in ("AssignmentExpression", "AssignmentPattern"):
-            name, named = _target_name(node.left), (node.right,)
+            name, named = target_name(node.left), (node.right,)
         elif kind == "Property":
-            name, named = _key_name(node), (node.value,)
+            name, named = key_name(node), (node.value,)
             if node.kind in ("get", "set"):
                 role = _METHOD_ROLES[node.kind]
             elif node.method:
@@ -275,7 +284,7 @@ class _Collector:
             role = _FUNCTION_ROLES[node.type]
         name = task.name if node.id is None else node.id.name
         block = node.body.type == "BlockStatement"
-        strict = task.strict or (block and _has_use_strict(node.body.body))
+        strict = task.strict or (block and has_use_strict(node.body.body))
         draft = self._draft(task.owner, role, name, task.prefix, node, strict)
         inside = [*node.params, *(node.body.body if block else (node.body,))]
         self.stack.extend(_Task(child, draft, strict) for child in reversed(inside))
@@ -297,9 +306,9 @@ class _Collector:
                 if role == "constructor":
                     later.append(_Task(member.value, owner, True, name or "constructor", role))
                 else:
-                    later.append(_Task(member.value, owner, True, _key_name(member), role, name))
+                    later.append(_Task(member.value, owner, True, key_name(member), role, name))
             elif member.value is not None:
-                later.append(_Task(member, owner, True, _key_name(member), "field-init", name))
+                later.append(_Task(member, owner, True, key_name(member), "field-init", name))
         # Members open drafts in the order in which they are popped, which keeps source order.
         self.stack.extend(reversed(later))
 
@@ -322,13 +331,13 @@ class _Collector:
             start, end = 0, len(text)
             params_start = body_start = 0
             body_end = end
-            statements_start = _after_directives(node.body, _module_head(text))
+            statements_start = after_directives(node.body, module_head(text))
         elif draft.kind == "static-block":
             body_start = params_start = find_token(text, start + len("static"), "{")
             body_end = end
             statements_start = body_start + 1
         elif draft.kind == "field-init":
-            gap = find_token(text, _key_end(text, node), "=") + 1
+            gap = find_token(text, key_end(text, node), "=") + 1
             start, end = with_parentheses(text, gap, *node.value.range)
             params_start = body_start = statements_start = start
             body_end = end
@@ -336,14 +345,14 @@ class _Collector:
         else:
             params = node.params
             expression = node.body.type != "BlockStatement"
-            params_start = _params_start(text, node)
+            params_start = find_params(text, node)
             if expression:
                 arrow = find_token(text, params[-1].range[1] if params else params_start, "=>") + 2
                 body_start, body_end = with_parentheses(text, arrow, *node.body.range)
                 statements_start = body_start
             else:
                 body_start, body_end = node.body.range
-                statements_start = _after_directives(node.body.body, body_start + 1)
+                statements_start = after_directives(node.body.body, body_start + 1)
         line, column = self.parsed.lines.position(start)
         digest = hashlib.sha256(text[start:end].encode("utf-8", "surrogatepass")).hexdigest()[:8]
         return FunctionInfo(
@@ -360,7 +369,7 @@ class _Collector:
             statements_start=statements_start,
             expression_body=expression,
             params_start=params_start,
-            params=_length(params),
+            params=declared_length(params),
             line=line,
             column=column,
             end_line=self.parsed.lines.position(end)[0],
@@ -390,86 +399,3 @@ def _mark_ancestors(owner: _Draft | None, what: str) -> None:
     while owner is not None:
         setattr(owner, what, True)
         owner = owner.parent
-
-
-def _has_use_strict(statements: list[Node]) -> bool:
-    for statement in statements:
-        directive = statement.directive
-        if directive is None:
-            return False
-        if directive == "use strict":
-            return True
-    return False
-
-
-def _after_directives(statements: list[Node], start: int) -> int:
-    end = start
-    for statement in statements:
-        if statement.directive is None:
-            break
-        end = statement.range[1]
-    return end
-
-
-def _module_head(text: str) -> int:
-    """Return where code may begin: behind the byte order mark and the shebang line."""
-    start = 1 if text.startswith("\ufeff") else 0
-    if not text.startswith("#!", start):
-        return start
-    end = start
-    while end < len(text) and text[end] not in "\n\r\u2028\u2029":
-        end += 1
-    return min(len(text), end + (2 if text.startswith("\r\n", end) else 1))
-
-
-def _params_start(text: str, node: Node) -> int:
-    start: int = node.range[0]
-    if node.type == "ArrowFunctionExpression":
-        return start
-    return find_token(text, start if node.id is None else node.id.range[1], "(")
-
-
-def _key_end(text: str, member: Node) -> int:
-    end: int = member.key.range[1]
-    return find_token(text, end, "]") + 1 if member.computed else end
-
-
-def _length(params: list[Node]) -> int:
-    count = 0
-    for param in params:
-        if param.type in ("AssignmentPattern", "RestElement"):
-            break
-        count += 1
-    return count
-
-
-def _target_name(target: Node) -> str:
-    """Return the name that an assignment to `target` gives to an anonymous function."""
-    if target.type == "Identifier":
-        return str(target.name)
-    if target.type == "MemberExpression":
-        return _property_name(target.property, target.computed)
-    return ""
-
-
-def _key_name(member: Node) -> str:
-    return _property_name(member.key, member.computed)
-
-
-def _property_name(key: Node, computed: bool) -> str:
-    if key.type == "PrivateIdentifier":
-        return f"#{key.name}"
-    if key.type == "Identifier":
-        return "" if computed else str(key.name)
-    if key.type == "Literal" and isinstance(key.value, str):
-        return str(key.value)
-    if key.type == "Literal":
-        return str(key.raw)
-    return ""
-
-
-def _escape(component: str) -> str:
-    """Make a name safe between the `/`, `@` and `#` of a handler key."""
-    for character in "%/@#":
-        component = component.replace(character, f"%{ord(character):02X}")
-    return component

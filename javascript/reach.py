@@ -16,7 +16,8 @@ from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 from pipetrace.javascript.functions import FunctionInfo
-from pipetrace.javascript.scope_walk import ScopeWalk, Use, Variable
+from pipetrace.javascript.scope_model import Use, Variable
+from pipetrace.javascript.scope_walk import ScopeWalk
 
 Holder: TypeAlias = int | str
 """Binding id, undeclared name, or -1 - offset for a class or object literal that begins there."""

@@ -3,135 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from pipetrace.javascript.functions import FunctionInfo
 from pipetrace.javascript.nodes import FUNCTION_TYPES, Node, code_children
 from pipetrace.javascript.parse import ParsedFile
+from pipetrace.javascript.scope_model import Scope, Use, Variable, VariableKind
 from pipetrace.javascript.trivia import find_token, with_parentheses
 
-_Kind = Literal["const", "let", "var", "function", "class", "param", "import", "catch"]
-
-
-class Variable:
-    """A variable while the file is being analysed."""
-
-    __slots__ = (
-        "declarations",
-        "destructured",
-        "functions",
-        "held_ranges",
-        "in_loop",
-        "init_range",
-        "initialised",
-        "kind",
-        "name",
-        "reassigned",
-        "scope",
-        "start",
-        "uses",
-    )
-
-    def __init__(self, name: str, kind: _Kind, start: int, scope: Scope, in_loop: bool) -> None:
-        self.name = name
-        self.kind = kind
-        self.start = start
-        self.scope = scope
-        self.in_loop = in_loop
-        self.declarations = [start]
-        self.destructured = False
-        self.init_range: tuple[int, int] | None = None
-        self.initialised = False
-        self.reassigned = False
-        self.functions: list[int] = []
-        """Functions that the declarations themselves make its value."""
-        self.held_ranges: list[tuple[int, int]] = []
-        """Ranges of initialisers: functions in them can be reached through the variable."""
-        self.uses: list[Use] = []
-
-
-class Scope:
-    """A region of the text with names of its own."""
-
-    __slots__ = (
-        "annex_b",
-        "depth",
-        "function",
-        "names",
-        "params",
-        "parent",
-        "range",
-        "strict",
-        "var_scope",
-        "walk",
-    )
-
-    def __init__(
-        self, walk: ScopeWalk, parent: Scope | None, function: int, extent: tuple[int, int], strict: bool
-    ) -> None:
-        self.walk = walk
-        self.parent = parent
-        self.depth: int = 0 if parent is None else parent.depth + 1
-        self.function = function
-        self.range = extent
-        self.strict = strict
-        self.names: dict[str, Variable] = {}
-        self.var_scope: Scope = self if parent is None else parent.var_scope
-        self.params: Scope | None = None
-        """For the body of a function with defaults or patterns: the scope of its parameters."""
-        self.annex_b: dict[str, list[tuple[Scope, Variable]]] = {}
-
-    def assign_annex_b(self, name: str) -> None:
-        """Note that functions in blocks also assign to the `var` of the same name in their function."""
-        variable = self.names[name]
-        for block, inner in self.annex_b.pop(name):
-            if variable.kind in ("var", "function") and not _hidden(name, block.parent, self):
-                variable.reassigned = True
-                variable.functions += inner.functions
-                variable.held_ranges += inner.held_ranges
-
-    def declare_annex_b(self, name: str) -> Variable | None:
-        """Make the `var` that functions in blocks bind in their function; None where they cannot."""
-        candidates = [inner for block, inner in self.annex_b.pop(name) if not _hidden(name, block.parent, self)]
-        if not candidates:
-            return None
-        first = candidates[0]
-        variable = self.walk.declare(name, "function", first.start, self, in_loop=False)
-        variable.init_range = first.init_range
-        variable.initialised = True
-        variable.reassigned = len(candidates) > 1 or first.in_loop
-        for inner in candidates:
-            variable.functions += inner.functions
-            variable.held_ranges += inner.held_ranges
-        return variable
-
-
-class Use:
-    """One use of a name, to be resolved later."""
-
-    __slots__ = ("called", "init", "length", "mode", "name", "scope", "shorthand", "start")
-
-    def __init__(
-        self,
-        name: str,
-        start: int,
-        length: int,
-        scope: Scope,
-        mode: Literal["r", "w", "rw"],
-        init: bool = False,
-        called: bool = False,
-    ) -> None:
-        self.name = name
-        self.start = start
-        self.length = length
-        self.scope = scope
-        self.mode: Literal["r", "w", "rw"] = mode
-        self.init = init
-        self.called = called
-        self.shorthand = False
-
-
-_Handler = Callable[[Node, Scope], None]
+_Handler: TypeAlias = Callable[[Node, Scope], None]
 
 
 class ScopeWalk:
@@ -180,9 +60,10 @@ class ScopeWalk:
 
     def run(self) -> None:
         """Walk the whole file."""
-        module = Scope(self, None, 0, (0, len(self.text)), self.functions[0].strict)
+        module = Scope(None, 0, (0, len(self.text)), self.functions[0].strict)
         for statement in self.parsed.tree.body:
             self.visit(statement, module)
+        self.variables = module.variables
         for scope in self.annex_b_scopes:
             for name in [name for name in scope.annex_b if name in scope.names]:
                 scope.assign_annex_b(name)
@@ -297,21 +178,6 @@ class ScopeWalk:
 
     # Declarations
 
-    def declare(self, name: str, kind: _Kind, start: int, scope: Scope, in_loop: bool) -> Variable:
-        """Declare a name in exactly this scope, or return the variable that has it already."""
-        known = scope.names.get(name)
-        if known is not None:
-            known.declarations.append(start)
-            return known
-        if scope.params is not None and kind == "var" and name in scope.params.names:
-            known = scope.params.names[name]
-            known.declarations.append(start)
-            return known
-        variable = Variable(name, kind, start, scope, in_loop)
-        scope.names[name] = variable
-        self.variables.append(variable)
-        return variable
-
     def variable_declaration(self, node: Node, scope: Scope) -> None:
         for declarator in node.declarations:
             target, value = declarator.id, declarator.init
@@ -334,11 +200,11 @@ class ScopeWalk:
 
     def declare_pattern(self, target: Node, kind: str, scope: Scope, initialised: bool) -> list[Variable]:
         """Declare the variables of a declarator and note the writes of its initialiser."""
-        declared: _Kind = "var" if kind == "var" else "const" if kind == "const" else "let"
+        declared: VariableKind = "var" if kind == "var" else "const" if kind == "const" else "let"
         home = scope.var_scope if declared == "var" else scope
         variables: list[Variable] = []
         for use in self.pattern(target, scope, "w" if initialised else None, init=True):
-            variable = self.declare(use.name, declared, use.start, home, self.in_loop)
+            variable = home.declare(use.name, declared, use.start, self.in_loop)
             variables.append(variable)
             if initialised:
                 if declared == "var" and (variable.initialised or self.in_loop):
@@ -348,7 +214,7 @@ class ScopeWalk:
 
     def import_(self, node: Node, scope: Scope) -> None:
         for specifier in node.specifiers:
-            self.declare(specifier.local.name, "import", specifier.local.range[0], scope, in_loop=False)
+            scope.declare(specifier.local.name, "import", specifier.local.range[0])
 
     def function(self, node: Node, scope: Scope) -> None:
         info = self.by_node[id(node)]
@@ -357,18 +223,18 @@ class ScopeWalk:
             if node.id is not None:
                 self.declare_function(node, info, scope)
         elif node.type == "FunctionExpression" and node.id is not None:
-            outer = Scope(self, scope, info.index, (info.start, info.end), info.strict)
-            own = self.declare(node.id.name, "function", node.id.range[0], outer, in_loop=False)
+            outer = Scope(scope, info.index, (info.start, info.end), info.strict)
+            own = outer.declare(node.id.name, "function", node.id.range[0])
             own.init_range = (info.start, info.end)
             own.functions.append(info.index)
-        inner = Scope(self, outer, info.index, (info.params_start, info.end), info.strict)
+        inner = Scope(outer, info.index, (info.params_start, info.end), info.strict)
         inner.var_scope = inner
         was_in_loop, self.in_loop = self.in_loop, False
         simple = True
         for param in node.params:
             simple = simple and param.type == "Identifier"
             for use in self.pattern(param, inner, None, init=True):
-                self.declare(use.name, "param", use.start, inner, in_loop=False)
+                inner.declare(use.name, "param", use.start)
         if node.body.type != "BlockStatement":
             self.visit(node.body, inner)
         else:
@@ -376,7 +242,7 @@ class ScopeWalk:
                 # Functions in parameter defaults do not see the variables of the body.
                 params, inner = (
                     inner,
-                    Scope(self, inner, info.index, (info.body_start, info.end), info.strict),
+                    Scope(inner, info.index, (info.body_start, info.end), info.strict),
                 )
                 inner.params = params
                 inner.var_scope = inner
@@ -387,7 +253,7 @@ class ScopeWalk:
     def declare_function(self, node: Node, info: FunctionInfo, scope: Scope) -> None:
         name, start = node.id.name, node.id.range[0]
         known = scope.names.get(name)
-        variable = self.declare(name, "function", start, scope, self.in_loop)
+        variable = scope.declare(name, "function", start, self.in_loop)
         if known is not None:
             # A parameter, a `var` or another function of the same name: one of them overwrites the other.
             variable.reassigned = variable.reassigned or known.initialised or known.kind == "param"
@@ -406,10 +272,10 @@ class ScopeWalk:
     def class_(self, node: Node, scope: Scope) -> None:
         extent = (node.range[0], node.range[1])
         self.literals.append(extent)
-        inner = Scope(self, scope, scope.function, extent, strict=True)
+        inner = Scope(scope, scope.function, extent, strict=True)
         if node.id is not None:
             home = scope if node.type == "ClassDeclaration" else inner
-            variable = self.declare(node.id.name, "class", node.id.range[0], home, self.in_loop)
+            variable = home.declare(node.id.name, "class", node.id.range[0], self.in_loop)
             variable.initialised = True
             variable.init_range = extent
             variable.held_ranges.append(extent)
@@ -433,7 +299,7 @@ class ScopeWalk:
 
     def static_block(self, node: Node, scope: Scope) -> None:
         info = self.by_node[id(node)]
-        inner = Scope(self, scope, info.index, (info.start, info.end), strict=True)
+        inner = Scope(scope, info.index, (info.start, info.end), strict=True)
         inner.var_scope = inner
         was_in_loop, self.in_loop = self.in_loop, False
         for statement in node.body:
@@ -442,7 +308,7 @@ class ScopeWalk:
 
     def field(self, node: Node, scope: Scope) -> None:
         info = self.by_node[id(node)]
-        inner = Scope(self, scope, info.index, (info.start, info.end), strict=True)
+        inner = Scope(scope, info.index, (info.start, info.end), strict=True)
         inner.var_scope = inner
         was_in_loop, self.in_loop = self.in_loop, False
         self.visit(node.value, inner)
@@ -451,20 +317,20 @@ class ScopeWalk:
     # Blocks and loops
 
     def block(self, node: Node, scope: Scope) -> None:
-        inner = Scope(self, scope, scope.function, tuple(node.range), scope.strict)
+        inner = Scope(scope, scope.function, tuple(node.range), scope.strict)
         for statement in node.body:
             self.visit(statement, inner)
 
     def catch(self, node: Node, scope: Scope) -> None:
-        inner = Scope(self, scope, scope.function, tuple(node.range), scope.strict)
+        inner = Scope(scope, scope.function, tuple(node.range), scope.strict)
         if node.param is not None:
             for use in self.pattern(node.param, inner, None, init=True):
-                self.declare(use.name, "catch", use.start, inner, self.in_loop)
+                inner.declare(use.name, "catch", use.start, self.in_loop)
         self.block(node.body, inner)
 
     def switch(self, node: Node, scope: Scope) -> None:
         self.visit(node.discriminant, scope)
-        inner = Scope(self, scope, scope.function, tuple(node.range), scope.strict)
+        inner = Scope(scope, scope.function, tuple(node.range), scope.strict)
         for case in node.cases:
             self.visit(case, inner)
 
@@ -477,7 +343,7 @@ class ScopeWalk:
     def for_(self, node: Node, scope: Scope) -> None:
         was_in_loop = self.in_loop
         if node.init is not None and node.init.type == "VariableDeclaration" and node.init.kind != "var":
-            scope = Scope(self, scope, scope.function, tuple(node.range), scope.strict)
+            scope = Scope(scope, scope.function, tuple(node.range), scope.strict)
             self.in_loop = True
         if node.init is not None:
             self.visit(node.init, scope)
@@ -496,7 +362,7 @@ class ScopeWalk:
             self.in_loop = True
         else:
             if left.kind != "var":
-                scope = Scope(self, scope, scope.function, tuple(node.range), scope.strict)
+                scope = Scope(scope, scope.function, tuple(node.range), scope.strict)
             self.in_loop = True
             for declarator in left.declarations:
                 for variable in self.declare_pattern(declarator.id, left.kind, scope, initialised=True):
@@ -508,13 +374,3 @@ class ScopeWalk:
             self.in_loop = True
         self.visit(node.body, scope)
         self.in_loop = was_in_loop
-
-
-def _hidden(name: str, scope: Scope | None, home: Scope) -> bool:
-    """Tell whether a `let`, `const`, class or block function keeps a `var` of this name out of `home`."""
-    while scope is not None and scope is not home:
-        found = scope.names.get(name)
-        if found is not None and found.kind != "catch":
-            return True
-        scope = scope.parent
-    return home.params is not None and name in home.params.names

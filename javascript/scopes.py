@@ -18,14 +18,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from pipetrace.javascript.functions import FunctionInfo, functions_of
 from pipetrace.javascript.parse import ParsedFile, deep_recursion
 from pipetrace.javascript.reach import Reach
-from pipetrace.javascript.scope_walk import Scope, ScopeWalk, Use, Variable
+from pipetrace.javascript.scope_model import Scope, Use, Variable, VariableKind
+from pipetrace.javascript.scope_walk import ScopeWalk
 
-BindingKind = Literal["const", "let", "var", "function", "class", "param", "import", "catch"]
+BindingKind: TypeAlias = VariableKind
 Mode = Literal["r", "w", "rw"]
 
 

@@ -61,9 +61,7 @@ class Analysis:
 
     def problem(self, without: Iterable[str] = ()) -> Problem:
         """The placement problem, if the items named in ``without`` tied nothing."""
-        return build_problem(
-            self.graph, self.classes, self.mobilities, self.model, self.transport, without=without
-        )
+        return build_problem(self.graph, self.classes, self.mobilities, self.model, self.transport, without=without)
 
     def cells_of(self, unit: int) -> list[Cell]:
         """The cells that end in a unit: those of its own invocations."""

@@ -219,9 +219,7 @@ class _Judge:
                     continue
                 self._judged_pairs.add(mark)
                 klass = "state"
-                item.evidence.add(
-                    Evidence(self._function(one), one.line, self._function(other), other.line)
-                )
+                item.evidence.add(Evidence(self._function(one), one.line, self._function(other), other.line))
                 self._note_splits(key, one.at, other.at)
         return klass
 

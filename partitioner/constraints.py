@@ -153,9 +153,7 @@ def _callees(recording: Recording, unit: int) -> set[str]:
     return {rupture.callee.rpartition(".")[2] for rupture in recording.ruptures.get(unit, ())}
 
 
-def _returns(
-    recording: Recording, function: Function, facts: _Facts
-) -> Literal["promise", "nothing", "value"]:
+def _returns(recording: Recording, function: Function, facts: _Facts) -> Literal["promise", "nothing", "value"]:
     seen = {shape.klass for shape in recording.slot(function.id, "return")}
     if function.is_async or function.returns_promise or seen == {"promise"}:
         return "promise"
@@ -221,9 +219,7 @@ def _this_is_harmless(recording: Recording, function: Function) -> bool:
     return bool(seen) and seen <= {"undefined", "null"}
 
 
-def _refused_by_call(
-    recording: Recording, facts: _Facts, function: Function, http: bool
-) -> list[Refusal]:
+def _refused_by_call(recording: Recording, facts: _Facts, function: Function, http: bool) -> list[Refusal]:
     name = short(recording, function.id)
     where = f"{recording.file_of(function.id)}:{function.line}"
     if function.id in facts.opens:
@@ -269,9 +265,7 @@ def _refused_by_call(
     return found
 
 
-def _refused_by_captures(
-    recording: Recording, function: Function, local: tuple[Capture, ...]
-) -> list[Refusal]:
+def _refused_by_captures(recording: Recording, function: Function, local: tuple[Capture, ...]) -> list[Refusal]:
     found: list[Refusal] = []
     for capture in local:
         where = f"{recording.file_of(capture.scope)}:{capture.line}"
@@ -308,9 +302,7 @@ def _bound(shapes: tuple[Shape, ...], classes: tuple[str, ...]) -> Shape | None:
     return next((shape for shape in shapes if shape.klass in classes), None)
 
 
-def _refused_capture(
-    recording: Recording, function: Function, capture: Capture, where: str
-) -> list[Refusal]:
+def _refused_capture(recording: Recording, function: Function, capture: Capture, where: str) -> list[Refusal]:
     shapes = recording.slot(function.id, f"capture:{capture.name}")
     name = short(recording, function.id)
     bound = _bound(shapes, tuple(sorted(BOUND)))

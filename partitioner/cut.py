@@ -61,8 +61,7 @@ def bundles(problem: Problem) -> tuple[tuple[int, ...], ...]:
         found.setdefault(label, []).append(unit)
     weight = _weights(problem)
     return tuple(
-        tuple(members)
-        for members in sorted(found.values(), key=lambda group: (-sum(weight[u] for u in group), group))
+        tuple(members) for members in sorted(found.values(), key=lambda group: (-sum(weight[u] for u in group), group))
     )
 
 
@@ -87,9 +86,7 @@ def first_cut(problem: Problem, layout: Layout, groups: tuple[tuple[int, ...], .
     return placement
 
 
-def improve(
-    problem: Problem, layout: Layout, placement: Placement, groups: tuple[tuple[int, ...], ...]
-) -> Placement:
+def improve(problem: Problem, layout: Layout, placement: Placement, groups: tuple[tuple[int, ...], ...]) -> Placement:
     """Move bundles and single candidates while that lowers the objective."""
     steps = dict.fromkeys([*groups, *((unit,) for unit in range(len(problem.units)))])
     best = objective(problem, layout, placement)

@@ -82,7 +82,7 @@ def solve_exactly(problem: Problem, layout: Layout, *, busiest_only: bool = Fals
     _nesting(problem, columns, rows)
     _ties(problem, layout, columns, rows)
     cost = _loads(problem, layout, columns, rows, busiest_only)
-    integrality = np.zeros(columns.count)
+    integrality = np.zeros(columns.count, dtype=np.int64)
     integrality[: columns.binaries] = 1
     upper = np.ones(columns.count)
     upper[columns.z] = np.inf
@@ -112,9 +112,7 @@ def _assignment(problem: Problem, columns: _Columns, rows: _Rows) -> None:
         for depth, unit in enumerate(work.path):
             before = [(columns.x(outer, s), 1.0) for outer in work.path[:depth] for s in moved]
             for stage in moved:
-                rows.add(
-                    [(columns.y(number, stage), 1.0), (columns.x(unit, stage), -1.0), *before], 0.0, np.inf
-                )
+                rows.add([(columns.y(number, stage), 1.0), (columns.x(unit, stage), -1.0), *before], 0.0, np.inf)
         if work.path and work.calls:
             outer_moved = [(columns.x(outer, s), 1.0) for outer in work.path[:-1] for s in moved]
             for stage in moved:

@@ -82,9 +82,7 @@ def _written_by_functions(recording: Recording) -> frozenset[Name]:
     )
 
 
-def guards_of(
-    analysis: Analysis, moved: Mapping[int, str], owners: Mapping[str, str]
-) -> tuple[plan.Guard, ...]:
+def guards_of(analysis: Analysis, moved: Mapping[int, str], owners: Mapping[str, str]) -> tuple[plan.Guard, ...]:
     """Guards for a plan: ``moved`` gives the stage of each moved unit, ``owners`` the stage of each tied item."""
     recording, cells = analysis.recording, analysis.graph.cells
     away = frozenset(number for number, cell in enumerate(cells) if any(unit in moved for unit in cell.path))

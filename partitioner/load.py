@@ -61,14 +61,22 @@ def load_recording(path: Path) -> Recording:
             functions=_functions(query),
             captures=_captures(query),
             calls=_grouped(
-                query, "select caller_id, callee_id from static_call order by 1, 2", "caller_id",
+                query,
+                "select caller_id, callee_id from static_call order by 1, 2",
+                "caller_id",
                 lambda row: _int(row["callee_id"]),
             ),
             ruptures=_grouped(
-                query, "select * from rupture order by all", "function_id",
+                query,
+                "select * from rupture order by all",
+                "function_id",
                 lambda row: Rupture(
-                    file=_optional(row["file_id"]), line=_int(row["line"]), callee=row["callee"] or "",
-                    kind=row["kind"] or "", count=_int(row["count"]), during_init=_int(row["during_init"]),
+                    file=_optional(row["file_id"]),
+                    line=_int(row["line"]),
+                    callee=row["callee"] or "",
+                    kind=row["kind"] or "",
+                    count=_int(row["count"]),
+                    during_init=_int(row["during_init"]),
                 ),
             ),
             shapes=_shapes(query),
@@ -231,9 +239,7 @@ def _accesses(query: Query, process: int) -> Accesses:
     )
 
 
-def _grouped(
-    query: Query, text: str, key: str, make: Callable[[Columns], Any]
-) -> dict[int, tuple[Any, ...]]:
+def _grouped(query: Query, text: str, key: str, make: Callable[[Columns], Any]) -> dict[int, tuple[Any, ...]]:
     found: dict[int, list[Any]] = defaultdict(list)
     for row in _rows(query, text):
         found[_int(row[key])].append(make(row))

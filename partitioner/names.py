@@ -11,9 +11,7 @@ def handler_ids(recording: Recording) -> dict[int, str]:
     """An id for every function: '<file>#<name or function@line>', with ':2' … where two would be the same."""
     ids: dict[int, str] = {}
     seen: dict[str, int] = {}
-    ordered = sorted(
-        recording.functions.values(), key=lambda f: (recording.files[f.file].path, f.start, f.line, f.id)
-    )
+    ordered = sorted(recording.functions.values(), key=lambda f: (recording.files[f.file].path, f.start, f.line, f.id))
     for function in ordered:
         base = f"{recording.files[function.file].path}#{_own_name(function)}"
         seen[base] = seen.get(base, 0) + 1

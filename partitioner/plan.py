@@ -246,7 +246,7 @@ class Plan:
 
 
 def load_plan(path: Path | str) -> Plan:
-    """Read a plan; raises PipetraceError with one sentence where it is missing, broken, foreign or of another version."""
+    """Read a plan; raises PipetraceError where it is missing, broken, foreign, of another version or contradictory."""
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8")
@@ -254,7 +254,7 @@ def load_plan(path: Path | str) -> Plan:
         raise PipetraceError(f"There is no plan {path}; make one with `pipetrace partition`.") from None
     except (OSError, UnicodeDecodeError) as error:
         reason = (error.strerror or "unknown reason") if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise PipetraceError(f"{path} cannot be read as a plan ({reason}); make one with `pipetrace partition`.") from None
+        raise PipetraceError(f"{path} cannot be read ({reason}); make a plan with `pipetrace partition`.") from None
     try:
         data = json.loads(text)
     except ValueError as error:
@@ -300,7 +300,8 @@ def _check_references(path: Path, plan: Plan) -> None:
             refuse(f"`{handler.id}` is moved, but has no form (wrap or lift)")
         if handler.moved and handler.stage == "entry":
             refuse(f"`{handler.id}` is moved, but its stage is the entry stage")
-        if not handler.moved and handler.stage != "entry":
+        inside = handler.reason.cause == "nested-in-moved"
+        if not handler.moved and handler.stage != "entry" and not inside:
             refuse(f"`{handler.id}` is kept, but its stage is `{handler.stage}`")
         if handler.form == "wrap" and handler.captures:
             refuse(f"`{handler.id}` has captures to pass, which needs the form lift")

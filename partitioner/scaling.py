@@ -100,9 +100,7 @@ def _entry_limit(analysis: Analysis, problem: Problem, solution: Solution) -> st
     return phrase(analysis, found[0]) if found else "nothing is left to move"
 
 
-def what_ifs(
-    analysis: Analysis, problem: Problem, machines: int, chosen: Solution
-) -> tuple[plan.WhatIf, ...]:
+def what_ifs(analysis: Analysis, problem: Problem, machines: int, chosen: Solution) -> tuple[plan.WhatIf, ...]:
     """Speed-ups if one piece of state were moved to a store; several at once where one alone changes nothing."""
     if machines < 2:
         return ()
@@ -146,9 +144,7 @@ def _candidates(analysis: Analysis, problem: Problem, chosen: Solution) -> list[
     return list(names)[:_MOST_QUESTIONS]
 
 
-def _what_if(
-    analysis: Analysis, items: list[str], machines: int, speedup: float, now: float
-) -> plan.WhatIf:
+def _what_if(analysis: Analysis, items: list[str], machines: int, speedup: float, now: float) -> plan.WhatIf:
     named = [f"`{analysis.classes.items[item].name}` ({analysis.classes.items[item].place})" for item in items]
     resource = all(analysis.classes.items[item].klass == "resource" for item in items)
     verb = "were" if len(named) > 1 else "was"

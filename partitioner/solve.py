@@ -6,7 +6,15 @@ from dataclasses import dataclass
 
 from pipetrace.partitioner.cut import bundles, first_cut, improve, objective
 from pipetrace.partitioner.exact import solve_exactly
-from pipetrace.partitioner.problem import ENTRY, Layout, Loads, Placement, Problem, loads_of
+from pipetrace.partitioner.problem import (
+    ENTRY,
+    Layout,
+    Loads,
+    Placement,
+    Problem,
+    is_allowed,
+    loads_of,
+)
 
 _EXACT_UNITS = 200
 """Candidates up to which the exact solver is asked."""
@@ -79,12 +87,30 @@ def solve(problem: Problem, machines: int, shared_cores: bool, *, with_bound: bo
     return _trimmed(problem, Solution(best.placement, best.layout, best.loads, min(lowest, best.loads.busiest)))
 
 
+def move_everything(problem: Problem, machines: int, shared_cores: bool) -> Solution:
+    """Move every candidate that legally can leave, the dearest first, whether it pays or not; for tests."""
+    loops = max(1, machines if shared_cores else machines - 1)
+    singles = min(loops - 1, _MOST_SINGLES, _owners(problem))
+    layout = Layout(machines, singles, loops - singles, shared_cores)
+    placement: Placement = (ENTRY,) * len(problem.units)
+    for group in bundles(problem):
+        for part in (group, *((unit,) for unit in group)):
+            for stage in range(layout.stages - 1, ENTRY, -1):
+                tried = tuple(stage if unit in part else old for unit, old in enumerate(placement))
+                if all(placement[unit] == ENTRY for unit in part) and is_allowed(problem, layout, tried):
+                    placement = tried
+                    break
+    loads = loads_of(problem, layout, placement)
+    solution = _trimmed(problem, Solution(placement, layout, loads, 0.0), keep_replicas=True)
+    return Solution(solution.placement, solution.layout, solution.loads, solution.loads.busiest)
+
+
 def _owners(problem: Problem) -> int:
     """How many separate stages could own state at all."""
     return len({tie.works for tie in problem.ties if not tie.pinned})
 
 
-def _trimmed(problem: Problem, solution: Solution) -> Solution:
+def _trimmed(problem: Problem, solution: Solution, *, keep_replicas: bool = False) -> Solution:
     """The same placement without empty stages, and with no more replicas than help."""
     old = solution.layout
     used = sorted(set(solution.placement) - {ENTRY})
@@ -95,7 +121,7 @@ def _trimmed(problem: Problem, solution: Solution) -> Solution:
     layout = Layout(old.machines, singles, old.replicas if pool else 0, old.shared_cores)
     loads = loads_of(problem, layout, placement)
     limit = loads.busiest * _AS_GOOD
-    while layout.replicas > 1:
+    while layout.replicas > 1 and not keep_replicas:
         smaller = Layout(old.machines, singles, layout.replicas - 1, old.shared_cores)
         fewer = loads_of(problem, smaller, placement)
         if fewer.busiest > limit:

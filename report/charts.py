@@ -13,8 +13,8 @@ WIDTH, HEIGHT, SIDE, FOOT, HEAD = 560, 250, 16, 34, 26
 ROOM_ABOVE = 1.12
 
 
-def scaling_chart(points: Sequence[ScalingPoint], chosen: int) -> Markup:
-    """Bars of the expected speed-up by number of machines, below a dashed line of the ideal."""
+def scaling_chart(points: Sequence[ScalingPoint], chosen: int, machine: str) -> Markup:
+    """Bars of the expected speed-up by number of machines (or cores), below a dashed line of the ideal."""
     if not points:
         return Markup("")
     most = max(point.speedup for point in points) or 1.0
@@ -31,7 +31,7 @@ def scaling_chart(points: Sequence[ScalingPoint], chosen: int) -> Markup:
     told = []
     for place, point in enumerate(points):
         middle, tall = SIDE + slot * (place + 0.5), point.speedup * scale
-        machines, gain = words.plural(point.machines, "machine"), words.times(point.speedup)
+        machines, gain = words.plural(point.machines, machine), words.times(point.speedup)
         told.append(f"{machines} {gain}")
         column = [
             svg.rect("", middle - bar / 2, floor - tall, bar, tall, 3),

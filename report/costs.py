@@ -51,6 +51,7 @@ def read_handlers(
     """
     costs = queries.call_costs(tables)
     histograms = queries.cost_histograms(tables, STEPS_PER_OCTAVE)
+    registered = queries.registrations(tables)
     touched: dict[str, list[str]] = {}
     for each in state:
         for handler_id in each.handlers:
@@ -74,6 +75,7 @@ def read_handlers(
                 name=function_name(function),
                 file=function.file,
                 line=function.line,
+                passed_to=registered.get(function_id, ""),
                 calls=calls,
                 threw=threw,
                 cpu=_spread(cost),

@@ -6,7 +6,6 @@ from pipetrace.report import words
 from pipetrace.report.model import Handler, Plan, Recording, State
 
 LONG_DELAY_US = 50_000.0
-WORTH_MOVING = 1.05
 IDLE_BELOW = 0.3
 GC_ABOVE = 0.1
 
@@ -26,7 +25,7 @@ def diagnose(
         return "empty", _empty(recording)
     if plan is not None:
         best = max((point.speedup for point in plan.scaling if point.machines <= plan.machines), default=1.0)
-        gain = plan.moved > 0 and best >= WORTH_MOVING
+        gain = plan.moved > 0
         return ("gain" if gain else "nothing"), planned or _from_plan(handlers, state, plan, best if gain else None)
     top = handlers[0]
     sharing = _sharing(top, state)
@@ -72,7 +71,8 @@ def notes(recording: Recording, handlers: tuple[Handler, ...]) -> tuple[str, ...
 
 
 def _subject(handler: Handler) -> str:
-    return f"`{handler.name}` ({handler.file}:{handler.line})"
+    passed = f", passed to `{handler.passed_to}`" if handler.passed_to and handler.name.startswith("function@") else ""
+    return f"`{handler.name}` ({handler.file}:{handler.line}{passed})"
 
 
 def _sharing(handler: Handler, state: tuple[State, ...]) -> str:
@@ -89,7 +89,7 @@ def _from_plan(handlers: tuple[Handler, ...], state: tuple[State, ...], plan: Pl
     top = handlers[0]
     share = words.percent(top.unit_share if top.unit_share is not None else top.share)
     if gain is not None:
-        machines = words.plural(plan.machines, "machine")
+        machines = words.plural(plan.machines, plan.machine)
         return (
             f"{_subject(top)} takes {share} of the CPU and {_sharing(top, state)}: "
             f"{machines} would serve {words.times(gain)} as much."

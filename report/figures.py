@@ -63,8 +63,9 @@ def headline_figures(recording: Recording) -> tuple[Figure, ...]:
     if recording.lost_records:
         found.append(Figure("Lost", words.count(recording.lost_records), "records"))
     if recording.overhead:
-        first, *rest = (f"{figure.name} {figure.value}" for figure in recording.overhead)
-        found.append(Figure("Cost of recording", first, ", ".join(rest)))
+        first, *rest = recording.overhead
+        detail = ", ".join([first.name, *(f"{figure.value} {figure.name}" for figure in rest)])
+        found.append(Figure("Cost of recording", first.value, detail))
     return tuple(found)
 
 

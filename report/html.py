@@ -38,7 +38,7 @@ def _context(report: Report) -> dict[str, Any]:
         "chosen": chosen,
         "colour": lambda stage: stages.get(stage, ""),
         "stages_chart": stages_chart(plan) if plan else "",
-        "scaling_chart": charts.scaling_chart(plan.scaling, plan.machines) if plan else "",
+        "scaling_chart": charts.scaling_chart(plan.scaling, plan.machines, plan.machine) if plan else "",
         "series": [
             (figure, title, charts.timeline_chart(report.timelines, figure, peak), _AXES[figure](peak))
             for figure, title in (("cpu", "CPU"), ("rss", "Resident memory"), ("delay", "Event-loop delay"))

@@ -122,7 +122,7 @@ def _state(report: Report, planned: bool) -> str:
 
 
 def _plan(plan: Plan) -> list[str]:
-    parts = [f"## Plan for {words.plural(plan.machines, 'machine')}"]
+    parts = [f"## Plan for {words.plural(plan.machines, plan.machine)}"]
     rows: Iterable[Sequence[str]] = (
         (
             *(f"**{each.id}**", words.count(each.replicas), words.percent(each.load)),
@@ -138,7 +138,7 @@ def _plan(plan: Plan) -> list[str]:
         parts.append(_table(("from", "to", "messages:", "size:"), rows))
     if plan.scaling:
         rows = ((words.count(each.machines), words.times(each.speedup), each.limit) for each in plan.scaling)
-        parts += ["### Machines", _table(("machines:", "speed-up:", "limited by"), rows)]
+        parts += [f"### {plan.machine.capitalize()}s", _table((f"{plan.machine}s:", "speed-up:", "limited by"), rows)]
     if plan.what_if:
         parts.append("\n".join(f"- {each.sentence}" for each in plan.what_if))
     if plan.refusals:

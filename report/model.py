@@ -120,6 +120,8 @@ class Recording:
 class Handler:
     """A handler with its costs and, where there is a plan, what becomes of it.
 
+    ``passed_to`` is the call that registered it, if that was seen.
+
     ``cpu`` is the CPU of one call: the first part and every part after an ``await``, without the handlers
     and promise-returning functions that it calls. It comes from calls whose memory was not sampled
     (``undisturbed``) where there are any. ``unit_share`` is the plan's share, with everything that runs
@@ -131,6 +133,7 @@ class Handler:
     name: str
     file: str
     line: int
+    passed_to: str
     calls: int
     threw: int
     cpu: Spread
@@ -321,6 +324,11 @@ class Plan:
     kept: int
     guards: int
     bound_gap: float | None
+
+    @property
+    def machine(self) -> str:
+        """What the plan counts: worker threads use the cores of one machine."""
+        return "core" if self.transport == "threads" else "machine"
 
 
 @dataclass(frozen=True, slots=True)

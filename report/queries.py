@@ -98,7 +98,10 @@ EVENT_LEVELS = (
 _LABEL = "coalesce(replace(nullif(l.root_variable, ''), '#', ':'), l.owner)"
 """What a piece of memory is called: the variable through which it is reached, else its own label."""
 
-_NAME = "coalesce(nullif(regexp_extract(l.root_variable, '#(.*)$', 1), ''), l.name)"
+_NAME = """coalesce(nullif(regexp_extract(l.root_variable, '#(.*)$', 1), ''),
+    case l.kind when 'content' then regexp_replace(l.owner, '^object #\\d+ \\((.*?)\\)', '\\1')
+                when 'property' then '.' || l.name else l.name end)"""
+"""How a piece of memory is named in a sentence: by its variable, as a property, or by the class of the object."""
 
 # A call is the first part of an invocation and every part after an `await`.
 _CALLS = f"""
@@ -228,6 +231,16 @@ def chain_counts(tables: Tables) -> dict[str, int]:
     return dict(tables.rows(f"select kind, count(*) from {SERVING} group by kind order by kind"))
 
 
+def registrations(tables: Tables) -> dict[int, str]:
+    """The call that each handler was most often passed to: ``app.get``, ``setInterval``."""
+    return dict(
+        tables.rows(
+            """select function_id, arg_max(callee, count) from rupture where coalesce(callee, '') <> ''
+               group by function_id order by function_id"""
+        )
+    )
+
+
 def touches(tables: Tables) -> list[TouchRow]:
     """Who reads and writes what, by label of the memory; only what is written after initialisation."""
     rows = tables.rows(
@@ -281,7 +294,7 @@ def memory_classes(tables: Tables, resource_classes: Sequence[str]) -> tuple[int
 def resources(tables: Tables, resource_classes: Sequence[str]) -> list[tuple[str, str, str, int, int, list[int]]]:
     """Objects bound to their process: (class, label, file, line, locations, functions that use them)."""
     rows = tables.rows(
-        f"""select l.class, case when l.kind = 'variable' then l.owner else {_LABEL} end as label,
+        f"""select l.class, regexp_replace({_LABEL}, '^object #\\d+ \\(.*?\\) ?', '') as label,
                    coalesce(min(file.path), ''), coalesce(min(l.line), 0), count(distinct l.location_id),
                    list_sort(list_distinct(list(i.function_id)))
             from location l join access a using (location_id) join invocation i using (invocation_id)
@@ -317,11 +330,12 @@ def file_hashes(tables: Tables) -> dict[str, str]:
     return dict(tables.rows("select path, sha256 from file order by path"))
 
 
-def problems(tables: Tables) -> list[tuple[str, str, int, str]]:
-    """(kind, file, line, text) of every problem that the recorder noted."""
+def problems(tables: Tables) -> list[tuple[str, str, list[int], str]]:
+    """(kind, file, lines, text) of the problems that the recorder noted; the same text about a file is one."""
     rows = tables.rows(
-        """select p.kind, coalesce(file.path, ''), coalesce(p.line, 0), coalesce(p.text, '')
-           from problem p left join file using (file_id) order by 1, 2, 3, 4"""
+        """select p.kind, coalesce(file.path, '') as path, list_sort(list_distinct(list(coalesce(p.line, 0)))) as lines,
+                  coalesce(p.text, '') as text
+           from problem p left join file using (file_id) group by all order by p.kind, path, lines[1], text"""
     )
     return [(row[0], row[1], row[2], row[3]) for row in rows]
 

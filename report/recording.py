@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+import signal
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -93,7 +94,15 @@ def read_timelines(tables: Tables, points: int) -> tuple[Timeline, ...]:
 
 def read_problems(tables: Tables) -> tuple[Problem, ...]:
     """The recorder's problems, then the files that it left alone."""
-    noted = [Problem(*row) for row in queries.problems(tables)]
+    noted = [
+        Problem(
+            kind,
+            file,
+            lines[0],
+            text + (f" (also line {words.joined(tuple(map(str, lines[1:])), 6)})" if lines[1:] else ""),
+        )
+        for kind, file, lines, text in queries.problems(tables)
+    ]
     said = {problem.file for problem in noted if problem.file}
     left = [
         Problem("left alone", path, 0, reason or "The file was not instrumented.")
@@ -134,26 +143,42 @@ def _point(rows: list[tuple[Any, ...]], origin: float) -> TimelinePoint:
 
 
 def _exit(meta: Mapping[str, Any]) -> str:
-    if meta.get("signal"):
-        return f"ended by {meta['signal']}"
+    ended_by = meta.get("signal")
+    if ended_by:
+        known = isinstance(ended_by, int) and ended_by in set(signal.Signals)
+        return f"ended by {signal.Signals(ended_by).name if known else ended_by}"
     code = meta.get("exit_code")
     return "" if code is None else f"exit code {code}"
 
 
 def _overhead(figures: Mapping[str, Any]) -> tuple[Overhead, ...]:
-    return tuple(Overhead(*_in_words(name, value)) for name, value in figures.items() if value is not None)
+    rest = dict(figures)
+    watched, total = rest.pop("sampled_ms", None), rest.pop("total_ms", None)
+    found = []
+    if watched is not None and total:
+        found.append(Overhead("of the handlers' time watched", words.percent(watched / total)))
+    for name, (said, wording) in _KNOWN_COSTS.items():
+        if rest.get(name) is not None:
+            found.append(Overhead(said, wording(rest.pop(name))))
+    found += [Overhead(*_in_words(name, value)) for name, value in rest.items() if value is not None]
+    return tuple(found)
+
+
+_KNOWN_COSTS: dict[str, tuple[str, Callable[[float], str]]] = {
+    "transform_s": ("to instrument", words.seconds),
+    "spool_bytes": ("written", words.size),
+}
+"""Figure of the recorder → what stands behind its value, and how the value is worded."""
 
 
 def _in_words(name: str, value: Any) -> tuple[str, str]:
-    """A figure with its unit taken from the ending of its name: ``agent_cpu_s`` is a time."""
+    """A figure that this module does not know, with its unit taken from the ending of its name."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         for ending, factor in _UNITS.items():
             if name.endswith(ending):
                 return name.removesuffix(ending).replace("_", " "), words.microseconds(value * factor)
         if name.endswith("_bytes"):
             return name.removesuffix("_bytes").replace("_", " "), words.size(value)
-        if name.endswith("_share"):
-            return name.removesuffix("_share").replace("_", " "), words.percent(value)
         if isinstance(value, float):
             return name.replace("_", " "), f"{value:.3g}"
         return name.replace("_", " "), words.count(value)

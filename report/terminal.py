@@ -47,7 +47,7 @@ def render(report: Report, console: Console) -> None:
         if report.plan.refusals:
             _section(console, "Not moved", _refusals(report.plan), len(report.plan.refusals))
         if report.plan.scaling:
-            _section(console, "Machines", _scaling(report.plan), 0)
+            _section(console, f"{report.plan.machine.capitalize()}s", _scaling(report.plan), 0)
             for each in report.plan.what_if[:3]:
                 console.print(Padding(_code(each.sentence), (0, 2)))
     if report.problems:
@@ -84,7 +84,9 @@ def _handlers(report: Report, bars: bool) -> Table:
     table = _table(*columns, *([("stage", "fixed")] if planned else []))
     for handler in report.handlers[:ROWS]:
         row: list[str | Text] = [
-            Text(handler.name, style="bold"),
+            Text(handler.name, style="bold").append(
+                f" {handler.passed_to}" if handler.name.startswith("function@") else "", style="not bold dim"
+            ),
             Text(place(handler.file, handler.line), style="dim"),
             words.count(handler.calls),
             words.microseconds(handler.cpu.p50),

@@ -10,7 +10,7 @@ from pipetrace.rewriter.bindings import makes_objects, register_bindings
 from pipetrace.rewriter.context import FileContext
 from pipetrace.rewriter.decide import Move
 from pipetrace.rewriter.diff import count_changes
-from pipetrace.rewriter.guard import can_guard, guard
+from pipetrace.rewriter.guard import can_guard, guard, leads_elsewhere
 from pipetrace.rewriter.initial import can_share, share
 from pipetrace.rewriter.lift import lift
 from pipetrace.rewriter.orders import FileOrders, GuardOrder
@@ -108,7 +108,7 @@ def _reachable(view: FileView, order: GuardOrder, moves: Mapping[str, Move]) -> 
         move = moves.get(name)
         if move is None:
             continue
-        if move.order.file != view.path:
+        if move.order.file != view.path or leads_elsewhere(view, move.site.function):
             return None
         found |= view.scopes.reachable_functions(move.site.function.index)
     return frozenset(found)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pipetrace.javascript.nodes import FUNCTION_TYPES, Node
+from pipetrace.javascript.functions import FunctionInfo
+from pipetrace.javascript.nodes import FUNCTION_TYPES, Node, walk
 from pipetrace.javascript.scopes import Binding, Reference
 from pipetrace.rewriter.context import FileContext
 from pipetrace.rewriter.orders import GuardOrder
@@ -40,6 +41,49 @@ def guard(context: FileContext, order: GuardOrder, reachable: Iterable[int] | No
             continue
         if allowed is None or reference.function in allowed:
             _touch(context, order.location, reference, wrapped)
+
+
+def leads_elsewhere(view: FileView, function: FunctionInfo) -> bool:
+    """Tell whether a handler could run functions of its file by a way that this file does not show.
+
+    Another file of the application can call back into this one, and so can a function passed as argument.
+    """
+    reachable = view.scopes.reachable_functions(function.index)
+    for binding in view.scopes.bindings:
+        used = any(reference.function in reachable for reference in binding.references)
+        if not used:
+            continue
+        if binding.kind == "param" and binding.scope_function == function.index:
+            if any(reference.called for reference in binding.references):
+                return True
+        elif binding.is_module_level and _comes_from_the_application(view, binding):
+            return True
+    return False
+
+
+def _comes_from_the_application(view: FileView, binding: Binding) -> bool:
+    """Tell whether a name is imported or required from a file, not from a package."""
+    declared = view.identifier_at(binding.declaration_start)
+    for outer in view.ancestors(declared) if declared is not None else ():
+        if outer.type == "ImportDeclaration":
+            return _is_relative(outer.source)
+        if outer.type == "VariableDeclarator":
+            calls = (node for node in walk(outer.init) if node.type == "CallExpression") if outer.init else ()
+            return any(
+                call.callee.type == "Identifier"
+                and call.callee.name == "require"
+                and not (call.arguments and _is_package(call.arguments[0]))
+                for call in calls
+            )
+    return False
+
+
+def _is_relative(source: Node) -> bool:
+    return isinstance(source.value, str) and source.value.startswith((".", "/", "#", "file:"))
+
+
+def _is_package(argument: Node) -> bool:
+    return argument.type == "Literal" and not _is_relative(argument)
 
 
 def _holds_one_object(view: FileView, binding: Binding) -> bool:

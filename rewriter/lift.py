@@ -143,9 +143,11 @@ def _initialised_by_function(view: FileView, binding: Binding) -> bool:
     if binding.init_range is None:
         return False
     start, end = binding.init_range
-    text = view.text[start:end].strip("( )")
     return any(
-        start <= function.start and function.end <= end and view.text[function.start : function.end] == text
+        start <= function.start
+        and function.end <= end
+        and not view.text[start : function.start].strip("( \t\r\n")
+        and not view.text[function.end : end].strip(") \t\r\n")
         for function in view.functions[1:]
     )
 

@@ -106,7 +106,9 @@ def compare_phase(originals: Sequence[Phase], staged: Phase, places: Places = NO
     requests = staged.requests
     known = [_know([phase.answers[index] for phase in originals]) for index in range(len(requests))]
     dropped = _always_varying(known)
-    equal = varying = swapped = rechunked = placed = framed = 0
+    swapped = rechunked = placed = framed = 0
+    exact: set[int] = set()
+    loose: set[int] = set()
     suspects: list[int] = []
     for index, (expected, answer) in enumerate(zip(known, staged.answers, strict=True)):
         if _different_part(expected, answer, dropped) is not None:
@@ -117,14 +119,11 @@ def compare_phase(originals: Sequence[Phase], staged: Phase, places: Places = NO
                 suspects.append(index)
             continue
         rechunked += all(sample.chunks != answer.chunks for sample in expected.samples)
-        if _varies(expected, dropped):
-            varying += 1
-        else:
-            equal += 1
+        (loose if _varies(expected, dropped) else exact).add(index)
     differences: list[Difference] = []
-    if suspects and staged.name == "concurrently":
-        still = _not_swapped(originals, staged, suspects, dropped | _varying_somewhere(known))
-        swapped, suspects = len(suspects) - len(still), still
+    if staged.name == "concurrently":
+        still, unheard = _by_groups(originals, staged, suspects, dropped | _varying_somewhere(known))
+        swapped, suspects = len(suspects) - len(still), sorted({*still, *unheard})
     for index in suspects:
         part = _different_part(known[index], staged.answers[index], dropped) or "body"
         differences.append(
@@ -134,8 +133,8 @@ def compare_phase(originals: Sequence[Phase], staged: Phase, places: Places = NO
     return PhaseVerdict(
         staged.name,
         len(requests),
-        equal,
-        varying,
+        len(exact.difference(suspects)),
+        len(loose.difference(suspects)),
         swapped,
         placed,
         framed,
@@ -274,24 +273,35 @@ def _varying_somewhere(known: Sequence[_Known]) -> frozenset[bytes]:
     return frozenset(name.lower() for one in known for name, pattern in _lines(one) if not pattern.exact)
 
 
-def _not_swapped(
+def _by_groups(
     originals: Sequence[Phase], staged: Phase, suspects: Sequence[int], dropped: frozenset[bytes]
-) -> list[int]:
-    """The suspects that are not explained by identical requests having swapped their answers."""
+) -> tuple[list[int], list[int]]:
+    """Judge identical requests together, by the answers that they got whoever got which.
+
+    Returns the suspects that are not explained by a swap, and those that looked equal one by one, but whose group
+    got other answers than it did in *every* start of the original (a counter that gave a number twice).
+    """
     groups: dict[tuple[object, ...], list[int]] = {}
     for index, request in enumerate(staged.requests):
         groups.setdefault(request.sameness, []).append(index)
-
-    def answers(phase: Phase, indices: Sequence[int]) -> Counter[tuple[object, ...]]:
-        return Counter(_print(phase.answers[index], dropped) for index in indices)
-
-    unexplained = []
-    for index in suspects:
-        group = groups[staged.requests[index].sameness]
-        got = answers(staged, group)
-        if len(group) == 1 or all(answers(phase, group) != got for phase in originals):
-            unexplained.append(index)
-    return unexplained
+    unexplained, unheard = [], []
+    for group in groups.values():
+        doubted = [index for index in suspects if index in group]
+        if len(group) == 1:
+            unexplained += doubted
+            continue
+        expected = [Counter(_print(phase.answers[index], dropped) for index in group) for phase in originals]
+        got = Counter(_print(staged.answers[index], dropped) for index in group)
+        if got in expected:
+            continue
+        unexplained += doubted
+        if not doubted and all(one == expected[0] for one in expected):
+            surplus = got - expected[0]
+            for index in group:
+                if surplus[_print(staged.answers[index], dropped)] > 0:
+                    surplus[_print(staged.answers[index], dropped)] -= 1
+                    unheard.append(index)
+    return sorted(unexplained), unheard
 
 
 def _print(answer: Answer, dropped: frozenset[bytes]) -> tuple[object, ...]:

@@ -163,7 +163,8 @@ def port_in_use(failure: Path, within_s: float = 5.0) -> str | None:
         with contextlib.suppress(ValueError):
             noted = json.loads(line)
             address = str(noted.get("address") or "")
-            return f"[{address}]:{noted.get('port')}" if ":" in address else f"{address}:{noted.get('port')}".lstrip(":")
+            host = f"[{address}]" if ":" in address else address
+            return f"{host}:{noted.get('port')}".lstrip(":")
     return None
 
 

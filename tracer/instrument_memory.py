@@ -241,6 +241,8 @@ class MemoryProbes:
             walk.visit(target)
         elif target.type == "Identifier" and self._free(target) and target.name in _STATELESS:
             pass
+        elif mode == WRITE and target.type == "ThisExpression" and walk.function.kind == "constructor":
+            pass  # the object is being made, and nobody else has it
         elif self._simple(target):
             name = self._text(target)
             probe = f"{'$pxg' if mode == READ else '$pxw'}({name},{key},{line}{extra})"
@@ -368,8 +370,18 @@ class MemoryProbes:
 
     def _visit_NewExpression(self, node: Node) -> None:  # noqa: N802
         walk, callee = self.walk, node.callee
+        if callee.type == "Identifier" and self._known_class(callee):
+            # Constructed directly, so that the engine can still inline it.
+            held = walk.temporary(0) if not walk.bare else ""
+            if held:
+                walk.before(node, f"({held}=")
+            for argument in node.arguments:
+                walk.visit(argument)
+            if held:
+                walk.after(node, f",$pxs&&$pxn({held},{walk.line(node)},{walk.file_id}),{held})")
+            return
         if callee.type == "Identifier":
-            if not self._free(callee) or callee.name in _WATCHED_CONSTRUCTORS:
+            if not self._free(callee):
                 self._either(callee, f"$pxc({callee.name},{walk.site(node, callee)})", callee.name)
         elif callee.type in FUNCTION_TYPES or callee.type in ("ClassExpression", "MetaProperty") or walk.bare:
             walk.visit(callee)
@@ -378,6 +390,13 @@ class MemoryProbes:
             walk.wrap(callee, f"({held}=", f",$pxs?$pxc({held},{walk.site(node, callee)}):{held})")
         for argument in node.arguments:
             walk.visit(argument)
+
+    def _known_class(self, callee: Node) -> bool:
+        """Whether a constructor is a class of this file or a collection of the language."""
+        binding = self.walk.scopes.binding_at(callee.range[0])
+        if binding is None:
+            return callee.name in _WATCHED_CONSTRUCTORS
+        return binding.kind in ("class", "function") and not binding.reassigned
 
     # -- births -------------------------------------------------------------------------------------
 

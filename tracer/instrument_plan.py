@@ -84,6 +84,9 @@ def _shape(plan: Plan, scopes: ScopeInfo, info: FunctionInfo, leaf: bool) -> Sha
         return "promise"
     if info.is_generator:
         return "generator"
+    if leaf and info.kind in ("constructor", "getter", "setter"):
+        # Nobody registers these; what they touch counts for whoever constructs or reads.
+        return "none"
     if leaf and info.kind in ("declaration", "function", "arrow") and not scopes.functions[0].uses_eval:
         for binding_id, index in plan.function_of_binding.items():
             if index == info.index:

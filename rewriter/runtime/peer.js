@@ -146,7 +146,7 @@ class Peer {
       case M.BRIDGE: return this.readBridge(message);
       case M.RELEASE: {
         const session = this.sessions.get(message[1]);
-        if (session) this.forget(session);
+        if (session) this.end(session);
         return false;
       }
       case M.DROP: {
@@ -355,8 +355,14 @@ class Peer {
 
   /** @param {Session} s ends the session on both sides */
   release(s) {
-    if (s.released || this.closed) return;
+    if (s.ended || this.closed) return;
     this.send([M.RELEASE, s.id]);
+    this.end(s);
+  }
+
+  /** @param {Session} s ends the session on this side; both sides keep the last few for calls that come late */
+  end(s) {
+    if (s.ended) return;
     s.ended = true;
     this.lingering.push(s);
     if (this.lingering.length > LINGER) this.forget(/** @type {Session} */ (this.lingering.shift()));

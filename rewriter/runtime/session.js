@@ -47,6 +47,8 @@ class Session {
     this.getters = new Set();
     /** Of the caller. @type {import('./dispatch.js').Call | null} */
     this.call = null;
+    /** The bridge of the call's response. @type {any} */
+    this.exchange = null;
     /** Bridges by the object that they bridge. @type {Map<any, any>} */
     this.bridges = new Map();
     /** @type {string[]} paths first mentioned by the message being written */

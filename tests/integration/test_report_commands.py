@@ -53,7 +53,7 @@ def test_a_plan_beside_is_found(capsys: pytest.CaptureFixture[str]) -> None:
     _plan()
     assert main(["report", "-f", "terminal"]) == 0
     out, err = capsys.readouterr()
-    assert "4 machines would serve 3.1×" in " ".join(out.split())
+    assert "4 cores would serve 3.1×" in " ".join(out.split())
     assert err == ""
 
 

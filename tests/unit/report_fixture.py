@@ -75,7 +75,7 @@ META: dict[str, Any] = {
     "memory_mode": "sampled",
     "init_end_ns": 1_250_000_000,
     "lost_records": 0,
-    "overhead": {"agent_cpu_s": 0.31, "slowdown": 1.08},
+    "overhead": {"transform_s": 0.084, "spool_bytes": 953386, "sampled_ms": 24.5, "total_ms": 229.0, "slowdown": 1.08},
     "on_port": "autocannon http://127.0.0.1:$PORT/",
     "listeners": [{"process_id": 1, "kind": "http", "port": 8080, "address": "127.0.0.1", "index": 0}],
 }
@@ -214,6 +214,11 @@ def _write_program(connection: duckdb.DuckDBPyConnection) -> None:
             [10 + number],
         )
     connection.execute("insert into hot values (3, 210000, 260000, 170), (6, 90000, 91000, 71), (1, 21000, 400000, 17)")
+    connection.execute(
+        "insert into rupture values (1, 0, 9, 'http.createServer', 'start', 1, 1), "
+        "(2, 0, 12, 'verify', 'post', 20, 0), (5, 2, 20, 'setTimeout', 'post', 5, 1)"
+    )
+    connection.execute("insert into problem values ('init-effect', 2, 5, 'Writes to stdout while it is loaded.')")
     connection.execute("insert into problem values ('init-effect', 2, 2, 'Writes to stdout while it is loaded.')")
     for number in range(40):
         t_ns = 1_000_000_000 + number * 250 * MILLISECOND
@@ -473,7 +478,7 @@ def plan() -> dict[str, Any]:
         ],
         "objective": {"busiest_load": 0.93, "bound": 0.9, "gap": 0.04},
         "diagnosis": "`render` (lib/render.js:4) takes 78 % of the CPU and shares no state: "
-        "4 machines would serve 3.1× as much.",
+        "4 cores would serve 3.1× as much.",
     }
 
 

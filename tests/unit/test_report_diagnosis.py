@@ -24,7 +24,7 @@ def _diagnose(report: Report, plan: Plan | None, planned: str = "") -> tuple[str
 def test_the_sentence_of_the_plan_stands(report: Report) -> None:
     assert report.verdict == "gain"
     assert report.diagnosis == (
-        "`render` (lib/render.js:4) takes 78 % of the CPU and shares no state: 4 machines would serve 3.1× as much."
+        "`render` (lib/render.js:4) takes 78 % of the CPU and shares no state: 4 cores would serve 3.1× as much."
     )
 
 

@@ -113,8 +113,9 @@ def test_a_large_recording_stays_below_the_limit_and_says_what_it_lacks(tmp_path
                       900, false, false from range(3000) t(n)"""
         )
         connection.execute(
-            "insert into chain select 10000 + n, 1, 'http', 'GET /' || chr(cast(97 + n % 26 as int)) || '/' || n, n * 1000000 "
-            "from range(3000) t(n)"
+            """insert into chain
+               select 10000 + n, 1, 'http', 'GET /' || chr(cast(97 + n % 26 as int)) || '/' || n, n * 1000000
+               from range(3000) t(n)"""
         )
         tables = Tables(connection, "large.duckdb")
         report = build_report(tables)

@@ -11,7 +11,7 @@ from tests.unit.report_fixture import made_up_report
 PLANNED = """\
 # shop
 
-**`render` (lib/render.js:4) takes 78 % of the CPU and shares no state: 4 machines would serve 3.1× as much.**
+**`render` (lib/render.js:4) takes 78 % of the CPU and shares no state: 4 cores would serve 3.1× as much.**
 
 - The event loop was held up for 86 ms at worst; whatever arrives then waits that long.
 - `render` has two modes: 75 % of its calls take 432 µs, 25 % take 8.2 ms.
@@ -27,7 +27,7 @@ PLANNED = """\
 | Memory at peak | **80 MB** | 20 MB heap |
 | Garbage collection | **0.6 %** | of the time |
 | Invocations | **385** | memory watched in 5.7 % |
-| Cost of recording | **agent cpu 310 ms** | slowdown 1.08 |
+| Cost of recording | **11 %** | of the handlers' time watched, 84 ms to instrument, 953 kB written, 1.08 slowdown |
 
 ## Handlers
 
@@ -77,7 +77,7 @@ setTimeout
 
 Locations: 2 state, 0 communication, 1 written only at start, 0 resources.
 
-## Plan for 4 machines
+## Plan for 4 cores
 
 | stage | replicas | load | handlers | owns |
 | --- | --: | --: | --- | --- |
@@ -88,9 +88,9 @@ Locations: 2 state, 0 communication, 1 written only at start, 0 resources.
 | --- | --- | --: | --: |
 | entry | stage1 | 80 | 1.7 kB |
 
-### Machines
+### Cores
 
-| machines | speed-up | limited by |
+| cores | speed-up | limited by |
 | --: | --: | --- |
 | 1 | 1.0× | one core |
 | 2 | 1.6× | the load of stage1 (`render`) |
@@ -109,7 +109,7 @@ Locations: 2 state, 0 communication, 1 written only at start, 0 resources.
 
 | class | where | objects | used by |
 | --- | --- | --: | --- |
-| socket | `object #5 (http.request) made in app.js:9` | 1 | `onRequest` |
+| socket | `made in app.js:9` | 1 | `onRequest` |
 
 ## CPU profile
 
@@ -123,7 +123,7 @@ Locations: 2 state, 0 communication, 1 written only at start, 0 resources.
 
 | kind | where | problem |
 | --- | --- | --- |
-| init-effect | lib/stats.js:2 | Writes to stdout while it is loaded. |
+| init-effect | lib/stats.js:2 | Writes to stdout while it is loaded. (also line 5) |
 | left alone | lib/old.js | `with` makes its names depend on run time. |
 """
 
@@ -139,7 +139,7 @@ EMPTY = """\
 | Recorded | **10 s** | complete, nothing lost, exit code 0 |
 | Requests | **0** |  |
 | Invocations | **0** |  |
-| Cost of recording | **agent cpu 310 ms** | slowdown 1.08 |
+| Cost of recording | **11 %** | of the handlers' time watched, 84 ms to instrument, 953 kB written, 1.08 slowdown |
 
 ## State
 

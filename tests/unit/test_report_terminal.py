@@ -14,8 +14,8 @@ from tests.unit.report_fixture import made_up_report
 PLANNED = """\
 shop · node app.js · Node 20.20.2 · 2026-01-02 03:04
 
-  render (lib/render.js:4) takes 78 % of the CPU and shares no state: 4 machines would serve 3.1×
-  as much.
+  render (lib/render.js:4) takes 78 % of the CPU and shares no state: 4 cores would serve 3.1× as
+  much.
   · The event loop was held up for 86 ms at worst; whatever arrives then waits that long.
   · render has two modes: 75 % of its calls take 432 µs, 25 % take 8.2 ms.
 
@@ -26,16 +26,17 @@ shop · node app.js · Node 20.20.2 · 2026-01-02 03:04
   Memory at peak      80 MB  20 MB heap
   Garbage collection  0.6 %  of the time
   Invocations         385  memory watched in 5.7 %
-  Cost of recording   agent cpu 310 ms  slowdown 1.08
+  Cost of recording   11 %  of the handlers' time watched, 84 ms to instrument, 953 kB written,
+                      1.08 slowdown
 
 Handlers
-  handler      where            calls  CPU p50     p99  share                stage
-  render       lib/render.js:4     60   442 µs  8.3 ms   75 %  █████████     → stage1
-  verify       lib/login.js:5      20   1.5 ms  1.5 ms   16 %  █▉            → stage1
-  onRequest    app.js:9            80   200 µs  200 µs  7.4 %  ▉             entry
-  countVisit   lib/stats.js:8      80    30 µs   30 µs  1.3 %  ▏             entry
-  function@12  app.js:12           20    40 µs   40 µs  0.4 %
-  flush        lib/stats.js:20      5    60 µs   60 µs  0.2 %                entry
+  handler             where            calls  CPU p50     p99  share                stage
+  render              lib/render.js:4     60   442 µs  8.3 ms   75 %  █████████     → stage1
+  verify              lib/login.js:5      20   1.5 ms  1.5 ms   16 %  █▉            → stage1
+  onRequest           app.js:9            80   200 µs  200 µs  7.4 %  ▉             entry
+  countVisit          lib/stats.js:8      80    30 µs   30 µs  1.3 %  ▏             entry
+  function@12 verify  app.js:12           20    40 µs   40 µs  0.4 %
+  flush               lib/stats.js:20      5    60 µs   60 µs  0.2 %                entry
 
 Events
   event        count  CPU p50     p99  wall p50  share
@@ -52,7 +53,7 @@ Not moved
   handler     why                                  remedy
   onRequest   It uses visits, which flush writes.  Keep the visits in a store.
 
-Machines
+Cores
      speed-up                limited by
   1      1.0×  ███▌          one core
   2      1.6×  █████▋        the load of stage1 (render)
@@ -62,7 +63,7 @@ Machines
 
 Problems
   kind         where           problem
-  init-effect  lib/stats.js:2  Writes to stdout while it is loaded.
+  init-effect  lib/stats.js:2  Writes to stdout while it is loaded. (also line 5)
   left alone   lib/old.js      with makes its names depend on run time.
 """
 
@@ -81,16 +82,17 @@ shop · node app.js · Node 20.20.2 · 2026-01-02 03:04
   Memory at peak      80 MB  20 MB heap
   Garbage collection  0.6 %  of the time
   Invocations         385  memory watched in 5.7 %
-  Cost of recording   agent cpu 310 ms  slowdown 1.08
+  Cost of recording   11 %  of the handlers' time watched, 84 ms to instrument, 953 kB written,
+                      1.08 slowdown
 
 Handlers
-  handler      where            calls  CPU p50     p99  share
-  render       lib/render.js:4     60   442 µs  8.3 ms   75 %  █████████
-  verify       lib/login.js:5      20   1.5 ms  1.5 ms   16 %  █▉
-  onRequest    app.js:9            80   200 µs  200 µs  7.4 %  ▉
-  countVisit   lib/stats.js:8      80    30 µs   30 µs  1.3 %  ▏
-  function@12  app.js:12           20    40 µs   40 µs  0.4 %
-  flush        lib/stats.js:20      5    60 µs   60 µs  0.2 %
+  handler             where            calls  CPU p50     p99  share
+  render              lib/render.js:4     60   442 µs  8.3 ms   75 %  █████████
+  verify              lib/login.js:5      20   1.5 ms  1.5 ms   16 %  █▉
+  onRequest           app.js:9            80   200 µs  200 µs  7.4 %  ▉
+  countVisit          lib/stats.js:8      80    30 µs   30 µs  1.3 %  ▏
+  function@12 verify  app.js:12           20    40 µs   40 µs  0.4 %
+  flush               lib/stats.js:20      5    60 µs   60 µs  0.2 %
 
 Events
   event        count  CPU p50     p99  wall p50  share
@@ -105,7 +107,7 @@ State
 
 Problems
   kind         where           problem
-  init-effect  lib/stats.js:2  Writes to stdout while it is loaded.
+  init-effect  lib/stats.js:2  Writes to stdout while it is loaded. (also line 5)
   left alone   lib/old.js      with makes its names depend on run time.
 """
 
@@ -120,7 +122,8 @@ shop · node app.js · Node 20.20.2 · 2026-01-02 03:04
   Recorded           10 s  partial: the process was killed
   Requests           0
   Invocations        0
-  Cost of recording  agent cpu 310 ms  slowdown 1.08
+  Cost of recording  11 %  of the handlers' time watched, 84 ms to instrument, 953 kB written,
+                     1.08 slowdown
 """
 
 

@@ -96,7 +96,8 @@ def test_double_quotes_where_the_file_has_them() -> None:
 
 def test_a_name_that_is_taken_is_avoided() -> None:
     assert rewritten("const $pt = 1, f = () => $pt;\n", "f").body == (
-        "const $pt2 = require('@pipetrace/runtime').file('app.js'); const $pt = 1, f = $pt2.handler('f', () => $pt, 'f');\n"
+        "const $pt2 = require('@pipetrace/runtime').file('app.js'); "
+        "const $pt = 1, f = $pt2.handler('f', () => $pt, 'f');\n"
         "$pt2.bindings({f: () => f});\n"
     )
 

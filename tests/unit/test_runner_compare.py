@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipetrace.runner.compare import Places, PhaseVerdict, compare_phase, describe, first_difference
+from pipetrace.runner.compare import PhaseVerdict, Places, compare_phase, describe, first_difference
 from pipetrace.runner.replay import Phase
 from pipetrace.runner.requests import Request
 from pipetrace.runner.wire import Answer
@@ -101,6 +101,13 @@ def test_identical_requests_may_swap_answers_between_clients() -> None:
 def test_a_lost_update_is_no_swap() -> None:
     verdict = compare_phase([concurrent(b"1", b"2")] * 2, concurrent(b"1", b"1"))
     assert [difference.request.number for difference in verdict.differences] == [1]
+
+
+def test_a_number_given_twice_is_found_where_the_order_varies_by_itself() -> None:
+    originals = [concurrent(b"n=1", b"n=2"), concurrent(b"n=2", b"n=1")]
+    assert compare_phase(originals, concurrent(b"n=1", b"n=2")).differences == ()
+    twice = compare_phase(originals, concurrent(b"n=2", b"n=2"))
+    assert [difference.request.number for difference in twice.differences] == [0]
 
 
 def test_answers_may_not_swap_when_asked_one_at_a_time() -> None:

@@ -71,7 +71,7 @@ def test_datagrams_and_tcp_data(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_line_is_named(tmp_path: Path, line: str, why: str) -> None:
-    with pytest.raises(UsageError, match="line 2 of .*app.requests.jsonl") as caught:
+    with pytest.raises(UsageError, match=r"line 2 of .*app\.requests\.jsonl") as caught:
         read(tmp_path, '{"proto":"http","method":"GET","url":"/"}', line)
     assert why in str(caught.value)
 

@@ -41,7 +41,7 @@ def staged(tmp_path: Path, command: list[str], source: str = "listen()") -> Path
     [
         (["node", "app.js"], (), ()),
         (["node", "app", "-p", "0"], (), ("-p", "0")),
-        (["node", "--max-old-space-size=99", "-r", "./hook.js", "app.js", "x"], ("--max-old-space-size=99", "-r", "./hook.js"), ("x",)),
+        (["node", "--no-warnings", "-r", "./h.js", "app.js", "x"], ("--no-warnings", "-r", "./h.js"), ("x",)),
         (["/usr/bin/node", "--", "app.js", "--flag"], ("--",), ("--flag",)),
         (["./app.js", "1"], (), ("1",)),
         (["npm", "start"], ("--trace-warnings",), ("--port", "1")),
@@ -53,7 +53,7 @@ def test_commands_are_taken_apart(
     tmp_path: Path, command: list[str], flags: tuple[str, ...], arguments: tuple[str, ...]
 ) -> None:
     scripts = {"start": "NODE_ENV=x node --trace-warnings app.js --port 1", "serve": "node app.js"}
-    package(tmp_path, **{"package.json": json.dumps({"scripts": scripts}), "hook.js": ""})
+    package(tmp_path, **{"package.json": json.dumps({"scripts": scripts}), "h.js": ""})
     assert split_command(command, tmp_path, tmp_path / "app.js")[1:] == (flags, arguments)
 
 

@@ -2,140 +2,156 @@
 'use strict';
 
 /**
- * On request, keeps what reaches the servers of the main thread, so that it can be replayed: HTTP requests,
- * datagrams, and the data of plain TCP connections, one JSON line each in `requests.jsonl` of the run directory.
+ * Writes the requests that the application receives to a file of their own, when that was asked for.
  *
- * Bodies are seen where the parser pushes them into the stream: no listener is added, nothing flows earlier.
+ * HTTP requests come from a diagnostics channel, their bodies from what the parser pushes into the request;
+ * datagrams from the socket's event, raw TCP data from what is pushed into a server's sockets. The application
+ * sees no listener, reads nothing sooner and nothing twice. Lines are written when a body is complete; the
+ * recorder sorts them by arrival.
  */
 
 const fs = require('fs');
 const path = require('path');
 const { isMainThread } = require('worker_threads');
+const { performance } = require('perf_hooks');
+const { numberOf } = require('./listen.js');
 
-const directory = process.env.PIPETRACE_DIR ?? '';
-/** @type {{capture_requests?: boolean, max_requests?: number}} */
-let config = {};
-try {
-  config = JSON.parse(fs.readFileSync(path.join(directory, 'config.json'), 'utf8'));
-} catch {
-  // No recorder: nothing to keep.
+const LARGEST_BODY = 8 * 1024 * 1024;
+
+const directory = process.env.PIPETRACE_DIR;
+if (directory && isMainThread) {
+  /** @type {{capture_requests?: boolean, max_requests?: number}} */
+  let config = {};
+  try {
+    config = JSON.parse(fs.readFileSync(path.join(directory, 'config.json'), 'utf8'));
+  } catch {
+    // the recorder is gone
+  }
+  if (config.capture_requests) capture(directory, config.max_requests ?? 1000);
 }
 
-if (config.capture_requests && isMainThread) {
+/** @param {string} directory @param {number} limit requests */
+function capture(directory, limit) {
   const http = require('http');
   const net = require('net');
   const dgram = require('dgram');
-  const file = path.join(directory, 'requests.jsonl');
-  const limit = config.max_requests ?? 1000;
+  const channels = require('diagnostics_channel');
+
+  let left = limit;
+  let dropped = 0;
+  let connections = 0;
+  let fd = -1;
   /** @type {WeakMap<object, number>} */
-  const connections = new WeakMap();
-  let connectionCount = 0;
-  let count = 0;
-  const start = performance.now();
+  const connectionNumbers = new WeakMap();
+  /** Requests whose body still comes. @type {WeakMap<object, {line: Record<string, unknown>, parts: Buffer[], bytes: number}>} */
+  const pending = new WeakMap();
 
-  /** @param {object} server */
-  const serverNumber = (server) => {
-    const numbers = /** @type {any} */ (globalThis)[Symbol.for('pipetrace.listen')];
-    return numbers?.get(server) ?? 0;
-  };
   /** @param {object} socket */
-  const connectionNumber = (socket) => {
-    let number = connections.get(socket);
-    if (number === undefined) {
-      number = connectionCount;
-      connectionCount += 1;
-      connections.set(socket, number);
-    }
+  function connectionOf(socket) {
+    let number = connectionNumbers.get(socket);
+    if (number === undefined) connectionNumbers.set(socket, (number = connections++));
     return number;
-  };
-  const now = () => Math.round((performance.now() - start) * 10) / 10;
+  }
+
+  /** Whether one more may be captured. */
+  function admit() {
+    if (left > 0) {
+      left--;
+      return true;
+    }
+    dropped++;
+    return false;
+  }
+
   /** @param {object} line */
-  const write = (line) => fs.appendFileSync(file, `${JSON.stringify(line)}\n`, { mode: 0o600 });
-
-  /** @param {any} stream @param {(chunks: Buffer[]) => void} done */
-  const tee = (stream, done) => {
-    /** @type {Buffer[]} */
-    const chunks = [];
-    const push = stream.push;
-    /** @this {any} @param {any} chunk @param {any} encoding */
-    stream.push = function (chunk, encoding) {
-      if (chunk === null) done(chunks);
-      else chunks.push(Buffer.from(chunk));
-      return push.call(this, chunk, encoding);
-    };
-  };
-
-  const emit = net.Server.prototype.emit;
-  /** @this {net.Server} @param {any} event @param {...any} args */
-  net.Server.prototype.emit = function (event, ...args) {
-    if (count < limit) {
-      if (event === 'request' && args[0] instanceof http.IncomingMessage) captureRequest(this, args[0]);
-      else if (event === 'connection' && !('keepAliveTimeout' in this)) captureConnection(this, args[0]);
+  function write(line) {
+    try {
+      if (fd < 0) fd = fs.openSync(path.join(directory, `requests.${process.pid}.jsonl`), 'a', 0o600);
+      fs.writeSync(fd, JSON.stringify(line) + '\n');
+    } catch {
+      left = 0;
     }
-    return emit.call(this, event, ...args);
-  };
+  }
 
-  /** @param {object} server @param {http.IncomingMessage} request */
-  function captureRequest(server, request) {
-    const order = count;
-    count += 1;
+  const now = () => performance.timeOrigin + performance.now();
+
+  channels.subscribe('http.server.request.start', (message) => {
+    const { request, server } = /** @type {any} */ (message);
+    if (!admit()) return;
     const headers = [];
-    for (let i = 0; i < request.rawHeaders.length; i += 2) {
-      headers.push([request.rawHeaders[i], request.rawHeaders[i + 1]]);
+    for (let index = 0; index < request.rawHeaders.length; index += 2) {
+      headers.push([request.rawHeaders[index], request.rawHeaders[index + 1]]);
     }
-    const line = {
-      proto: 'http',
-      order,
-      server: serverNumber(server),
-      connection: connectionNumber(request.socket),
-      method: request.method,
-      url: request.url,
-      httpVersion: request.httpVersion,
-      headers,
-      body: '',
-      t_ms: now(),
-    };
-    if ('content-length' in request.headers || 'transfer-encoding' in request.headers) {
-      tee(request, (chunks) => write({ ...line, body: Buffer.concat(chunks).toString('base64') }));
-    } else {
-      write(line);
-    }
-  }
+    pending.set(request, {
+      line: {
+        proto: 'http',
+        server: numberOf(server),
+        connection: connectionOf(request.socket),
+        method: request.method,
+        url: request.url,
+        httpVersion: request.httpVersion,
+        headers,
+        at: now(),
+      },
+      parts: [],
+      bytes: 0,
+    });
+  });
 
-  /** @param {object} server @param {net.Socket} socket */
-  function captureConnection(server, socket) {
-    const connection = connectionNumber(socket);
-    const push = /** @type {any} */ (socket).push;
-    /** @this {any} @param {any} chunk @param {any} encoding */
-    /** @type {any} */ (socket).push = function (chunk, encoding) {
-      if (chunk !== null && count < limit) {
-        write({
-          proto: 'tcp',
-          order: count,
-          server: serverNumber(server),
-          connection,
-          data: Buffer.from(chunk).toString('base64'),
-          t_ms: now(),
-        });
-        count += 1;
-      }
-      return push.call(this, chunk, encoding);
-    };
-  }
-
-  const emitDatagram = dgram.Socket.prototype.emit;
-  /** @this {dgram.Socket} @param {any} event @param {...any} args */
-  dgram.Socket.prototype.emit = function (event, ...args) {
-    if (event === 'message' && count < limit) {
-      write({
-        proto: 'udp',
-        order: count,
-        server: serverNumber(this),
-        data: Buffer.from(args[0]).toString('base64'),
-        t_ms: now(),
-      });
-      count += 1;
+  intercept(http.IncomingMessage.prototype, 'push', (request, [chunk]) => {
+    const entry = pending.get(request);
+    if (entry === undefined) return;
+    if (chunk === null) {
+      pending.delete(request);
+      if (entry.bytes <= LARGEST_BODY) write({ ...entry.line, body: Buffer.concat(entry.parts).toString('base64') });
+      else dropped++;
+    } else if (Buffer.isBuffer(chunk)) {
+      entry.bytes += chunk.length;
+      if (entry.bytes <= LARGEST_BODY) entry.parts.push(Buffer.from(chunk));
     }
-    return /** @type {any} */ (emitDatagram).call(this, event, ...args);
-  };
+  });
+
+  intercept(dgram.Socket.prototype, 'emit', (socket, [event, data]) => {
+    if (event !== 'message' || !Buffer.isBuffer(data) || !admit()) return;
+    write({ proto: 'udp', server: numberOf(socket), data: data.toString('base64'), at: now() });
+  });
+
+  intercept(net.Socket.prototype, 'push', (socket, [chunk]) => {
+    const { server } = socket;
+    if (!(server instanceof net.Server) || !Buffer.isBuffer(chunk) || isFramed(server) || !admit()) return;
+    write({
+      proto: 'tcp',
+      server: numberOf(server),
+      connection: connectionOf(socket),
+      data: chunk.toString('base64'),
+      at: now(),
+    });
+  });
+
+  process.on('exit', () => {
+    if (dropped > 0) write({ dropped });
+  });
+}
+
+/** Whether a server's sockets carry a protocol of which the raw bytes say nothing. @param {object} server */
+function isFramed(server) {
+  return server instanceof require('http').Server || server instanceof require('tls').Server;
+}
+
+/**
+ * See the arguments of a method before it runs.
+ * @param {any} prototype @param {string} name @param {(self: any, args: any[]) => void} look
+ */
+function intercept(prototype, name, look) {
+  const original = prototype[name];
+  Object.defineProperty(prototype, name, {
+    configurable: true,
+    enumerable: Object.getOwnPropertyDescriptor(prototype, name)?.enumerable ?? false,
+    writable: true,
+    /** @this {any} @param {...any} args */
+    value: function (...args) {
+      look(this, args);
+      return original.apply(this, args);
+    },
+  });
 }

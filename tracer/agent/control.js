@@ -2,62 +2,228 @@
 'use strict';
 
 /**
- * Opens the inspector of an application's main thread on a free loopback port for the recorder, and writes
- * figures of the event loop twice a second. The inspector is closed at exit, so that it never holds it up.
+ * What the recorder controls in a process: CPU profile, figures over time, stop.
+ *
+ * The application's first process opens its inspector on loopback and waits a moment for the recorder, which
+ * takes the profile over the DevTools protocol; at its exit it waits for the profile to be fetched. Other
+ * processes and worker threads are never held up: they take their profile themselves and leave it in a file.
  */
 
 const fs = require('fs');
 const path = require('path');
-const { isMainThread } = require('worker_threads');
+const inspector = require('inspector');
+const { isMainThread, threadId } = require('worker_threads');
+const { monitorEventLoopDelay, PerformanceObserver, performance } = require('perf_hooks');
+const { quietly } = require('./quietly.js');
 
-const PERIOD_MS = 500;
+const HOLD_MS = 2000;
+const EXIT_MS = 3000;
+const SAMPLE_MS = 500;
+const STOP_MS = 100;
+const RESOLUTION_MS = 20;
+const AGENT = Symbol.for('pipetrace.agent');
+
+const run = process.env.PIPETRACE_RUN;
 const directory = process.env.PIPETRACE_DIR;
+if (run && directory && process.env.PIPETRACE_HOOKS_THREAD !== '1') {
+  control(run, directory);
+}
 
-/** Launchers (npm, npx …) run in processes of their own, whose scripts are not the application's. */
-function isApplicationProcess() {
+/** @param {string} run @param {string} directory of the application */
+function control(run, directory) {
+  const first = isMainThread && isClaimer(directory);
+  const figures = sampling(path.join(directory, `samples.${process.pid}.${threadId}.jsonl`));
+  const profile = first ? remoteProfile(run) : ownProfile(directory);
+  let stopped = false;
+
+  function stop() {
+    if (stopped) return;
+    stopped = true;
+    clearInterval(timer);
+    figures.stop();
+    /** @type {any} */ (globalThis)[AGENT]?.stop();
+  }
+
+  const stopFile = path.join(run, 'stop');
+  const timer = setInterval(() => {
+    // The first process is told over the protocol.
+    if (first || !fs.existsSync(stopFile)) return;
+    stop();
+    profile.end();
+    try {
+      fs.writeFileSync(path.join(run, `stopped.${process.pid}.${threadId}`), '');
+    } catch {
+      // the recorder is gone
+    }
+  }, STOP_MS);
+  timer.unref();
+
+  process.on('exit', () => {
+    figures.stop();
+    profile.end();
+  });
+  Object.defineProperty(globalThis, Symbol.for('pipetrace.control'), {
+    enumerable: false,
+    configurable: true,
+    value: {
+      attach: profile.attach,
+      release: profile.release,
+      stop,
+      stats: () => JSON.stringify(/** @type {any} */ (globalThis)[AGENT]?.stats() ?? {}),
+    },
+  });
+  if (first) profile.hold();
+}
+
+/** @param {string} directory */
+function isClaimer(directory) {
   try {
-    const { app_root: root } = JSON.parse(fs.readFileSync(path.join(directory ?? '', 'config.json'), 'utf8'));
-    return fs.realpathSync(process.argv[1]).startsWith(root + path.sep);
+    return JSON.parse(fs.readFileSync(path.join(directory, 'config.json'), 'utf8')).pid === process.pid;
   } catch {
     return false;
   }
 }
 
-if (directory && isMainThread && isApplicationProcess()) {
-  const inspector = require('inspector');
-  const { monitorEventLoopDelay, PerformanceObserver } = require('perf_hooks');
-  try {
-    inspector.open(0, '127.0.0.1', false);
-    const temporary = path.join(directory, `.inspector-${process.pid}`);
-    fs.writeFileSync(temporary, JSON.stringify({ pid: process.pid, url: inspector.url() }));
-    fs.renameSync(temporary, path.join(directory, `inspector-${process.pid}.json`));
-    process.on('exit', () => inspector.close());
-  } catch {
-    // Without an inspector (built without, or already open) there is no CPU profile; all else is recorded.
+/**
+ * A profile that the recorder takes over the protocol.
+ * @param {string} run
+ */
+function remoteProfile(run) {
+  const cell = new Int32Array(new SharedArrayBuffer(4));
+  let attached = false;
+  let released = false;
+  let opened = false;
+
+  /** @param {() => boolean} done @param {number} limit ms */
+  function wait(done, limit) {
+    const deadline = performance.now() + limit;
+    // The recorder's commands run as interrupts of this loop.
+    while (!done() && performance.now() < deadline) Atomics.wait(cell, 0, 0, 1);
   }
 
-  const delay = monitorEventLoopDelay({ resolution: 10 });
+  return {
+    attach() {
+      attached = true;
+    },
+    release() {
+      released = true;
+    },
+    hold() {
+      try {
+        let url = inspector.url();
+        if (url === undefined) {
+          inspector.open(0, '127.0.0.1', false);
+          opened = true;
+          url = inspector.url();
+        }
+        quietly(() => {
+          const line = JSON.stringify({ event: 'inspector', url, pid: process.pid, ppid: process.ppid });
+          fs.appendFileSync(path.join(run, 'events.jsonl'), line + '\n');
+          wait(() => attached, HOLD_MS);
+        });
+      } catch {
+        // No inspector (a permission, a build without one): recorded without a profile.
+      }
+    },
+    end() {
+      /** @type {any} */
+      const world = globalThis;
+      if (attached && !released && typeof world.$pxExit === 'function') {
+        world.$pxExit('');
+        wait(() => released, EXIT_MS);
+      }
+      if (opened) {
+        opened = false;
+        inspector.close();
+      }
+    },
+  };
+}
+
+/**
+ * A profile that the thread takes of itself.
+ * @param {string} directory
+ */
+function ownProfile(directory) {
+  /** @type {inspector.Session | null} */
+  let session = null;
+  try {
+    session = new inspector.Session();
+    session.connect();
+    session.post('Profiler.enable');
+    session.post('Profiler.setSamplingInterval', { interval: 1000 });
+    session.post('Profiler.start');
+  } catch {
+    session = null;
+  }
+  const none = () => {};
+  return {
+    attach: none,
+    release: none,
+    hold: none,
+    end() {
+      const taken = session;
+      if (taken === null) return;
+      session = null;
+      taken.post('Profiler.stop', (error, result) => {
+        if (error) return;
+        try {
+          const file = path.join(directory, `profile.${process.pid}.${threadId}.json`);
+          fs.writeFileSync(file, JSON.stringify(result.profile));
+        } catch {
+          // the recorder is gone, or the disk is full
+        }
+      });
+      taken.disconnect();
+    },
+  };
+}
+
+/**
+ * Write heap size, event-loop delay and time in garbage collection now and then.
+ * @param {string} file
+ */
+function sampling(file) {
+  const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   delay.enable();
   let collected = 0;
-  new PerformanceObserver((list) => {
+  const collections = new PerformanceObserver((list) => {
     for (const entry of list.getEntries()) collected += entry.duration;
-  }).observe({ entryTypes: ['gc'] });
-  const file = path.join(directory, `loop-${process.pid}.jsonl`);
-  setInterval(() => {
-    const row = {
-      t: Date.now(),
-      // The histogram counts its own period of 10 ms as delay.
-      mean: Number.isFinite(delay.mean) ? Math.max(0, delay.mean - 1e7) : 0,
-      max: Math.max(0, delay.max - 1e7),
+  });
+  collections.observe({ entryTypes: ['gc'] });
+
+  /** @param {number} nanoseconds between two ticks of the histogram's timer */
+  const late = (nanoseconds) => Math.max(0, Math.round(nanoseconds - RESOLUTION_MS * 1e6));
+
+  function write() {
+    const known = delay.count > 0;
+    const line = JSON.stringify({
+      t: performance.timeOrigin + performance.now(),
       heap: process.memoryUsage().heapUsed,
+      mean: known ? late(delay.mean) : null,
+      max: known ? late(delay.max) : null,
       gc: Math.round(collected * 1e6),
-    };
+    });
     delay.reset();
     collected = 0;
     try {
-      fs.appendFileSync(file, `${JSON.stringify(row)}\n`);
+      fs.appendFileSync(file, line + '\n');
     } catch {
-      // The recorder is gone.
+      stop();
     }
-  }, PERIOD_MS).unref();
+  }
+
+  const timer = setInterval(write, SAMPLE_MS);
+  timer.unref();
+  let running = true;
+
+  function stop() {
+    if (!running) return;
+    running = false;
+    clearInterval(timer);
+    delay.disable();
+    collections.disconnect();
+  }
+
+  return { stop };
 }

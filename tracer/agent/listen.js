@@ -2,54 +2,85 @@
 'use strict';
 
 /**
- * Notes which servers of the main thread begin to listen, one JSON line each, in the file that the environment
- * variable PIPETRACE_LISTEN_FILE names. Loaded by --require or by the agent; twice is as good as once.
+ * Tells when a server begins to listen, by a JSON line in the file that PIPETRACE_LISTEN_FILE names.
+ *
+ * Loadable on its own with `--require`. Servers are numbered in order of their `listen()` or `bind()` calls.
  */
 
-const file = process.env.PIPETRACE_LISTEN_FILE;
-const NAME = Symbol.for('pipetrace.listen');
+const fs = require('fs');
+const { isMainThread } = require('worker_threads');
 
-if (file && require('worker_threads').isMainThread && !(NAME in globalThis)) {
-  /** Server → its number in order of listen() calls; capture.js reads it. @type {WeakMap<object, number>} */
-  const numbers = new WeakMap();
-  Object.defineProperty(globalThis, NAME, { value: numbers });
-  const fs = require('fs');
+const file = process.env.PIPETRACE_LISTEN_FILE;
+
+/** @type {WeakMap<object, number>} */
+const numbers = new WeakMap();
+let next = 0;
+
+if (file && isMainThread) {
   const net = require('net');
   const dgram = require('dgram');
-  const http = require('http');
-  let index = 0;
-
-  /** @param {object} server @param {'http'|'net'|'dgram'} kind @param {() => any} address */
-  const note = (server, kind, address) => {
-    const mine = index;
-    index += 1;
-    numbers.set(server, mine);
-    /** @type {any} */ (server).once('listening', () => {
-      const at = address();
-      if (!at || typeof at === 'string') return;
-      const line = { event: 'listening', kind, address: at.address, port: at.port, index: mine, pid: process.pid };
-      try {
-        fs.appendFileSync(file, `${JSON.stringify(line)}\n`);
-      } catch {
-        // Whoever waits for the line is gone; the application goes on.
-      }
-    });
-  };
-
-  const listen = net.Server.prototype.listen;
-  /** @this {net.Server} @param {...any} args */
-  net.Server.prototype.listen = function (...args) {
-    const isHttp = this instanceof http.Server || 'setTimeout' in this && 'keepAliveTimeout' in this;
-    note(this, isHttp ? 'http' : 'net', () => this.address());
-    return /** @type {any} */ (listen).apply(this, args);
-  };
-  Object.defineProperty(net.Server.prototype.listen, 'name', { value: 'listen' });
-
-  const bind = dgram.Socket.prototype.bind;
-  /** @this {dgram.Socket} @param {...any} args */
-  dgram.Socket.prototype.bind = function (...args) {
-    note(this, 'dgram', () => this.address());
-    return /** @type {any} */ (bind).apply(this, args);
-  };
-  Object.defineProperty(dgram.Socket.prototype.bind, 'name', { value: 'bind' });
+  watch(net.Server.prototype, 'listen', kindOf);
+  watch(dgram.Socket.prototype, 'bind', () => 'dgram');
 }
+
+/**
+ * @param {any} prototype
+ * @param {string} name of the method that makes an object listen
+ * @param {(server: object) => string} kind
+ */
+function watch(prototype, name, kind) {
+  const original = prototype[name];
+  const { [name]: replacement } = {
+    /** @this {any} @param {...unknown} args */
+    [name](...args) {
+      numbers.set(this, next++);
+      const tell = () => report(this, kind(this));
+      this.once('listening', tell);
+      try {
+        return original.apply(this, args);
+      } catch (error) {
+        this.removeListener('listening', tell);
+        throw error;
+      }
+    },
+  };
+  Object.defineProperty(replacement, 'length', { value: original.length, configurable: true });
+  Object.defineProperty(prototype, name, {
+    ...Object.getOwnPropertyDescriptor(prototype, name),
+    value: replacement,
+  });
+}
+
+/** @param {object} server */
+function kindOf(server) {
+  return server instanceof require('http').Server || server instanceof require('https').Server ? 'http' : 'net';
+}
+
+/** @param {any} server @param {string} kind */
+function report(server, kind) {
+  const address = server.address();
+  const line = JSON.stringify({
+    event: 'listening',
+    kind,
+    address: typeof address === 'string' ? address : (address?.address ?? ''),
+    port: typeof address === 'string' ? 0 : (address?.port ?? 0),
+    index: numberOf(server),
+    pid: process.pid,
+    secure: server instanceof require('tls').Server,
+  });
+  try {
+    fs.appendFileSync(/** @type {string} */ (file), line + '\n');
+  } catch {
+    // whoever wanted to know is gone
+  }
+}
+
+/**
+ * Number of a server in order of `listen()` calls; 0 where it is not known.
+ * @param {object} server
+ */
+function numberOf(server) {
+  return numbers.get(server) ?? 0;
+}
+
+module.exports = { numberOf };

@@ -1,0 +1,263 @@
+"""From a recording to a plan: solve, name, explain. The same recording gives the same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from pipetrace import __version__
+from pipetrace.partitioner import plan
+from pipetrace.partitioner.analysis import Analysis, analyse
+from pipetrace.partitioner.classify import Item
+from pipetrace.partitioner.diagnose import diagnosis
+from pipetrace.partitioner.guards import guards_of, init_values_of, sources_of
+from pipetrace.partitioner.model import Model, Transport
+from pipetrace.partitioner.problem import ENTRY, Problem
+from pipetrace.partitioner.reasons import milliseconds, percent, refusals_of
+from pipetrace.partitioner.recording import Recording
+from pipetrace.partitioner.scaling import StageNames, scaling_table, what_ifs
+from pipetrace.partitioner.solve import Solution, move_everything, solve, unmoved
+
+_WORTH_NAMING = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the user asked for."""
+
+    machines: int = 4
+    transport: Transport = "threads"
+    threshold_us: float | None = None
+    """Mean CPU from which a handler may move; None takes the model's."""
+    move: Literal["gain", "all"] = "gain"
+    """'all' moves every handler that legally can, regardless of gain; for tests."""
+
+
+def make_plan(recording: Recording, options: Options, model: Model | None = None) -> plan.Plan:
+    """The best plan for a recording."""
+    threshold = 0.0 if options.move == "all" else options.threshold_us
+    analysis = analyse(recording, (model or Model()).with_threshold(threshold), options.transport)
+    problem = analysis.problem()
+    solution = choose(analysis, problem, options)
+    return _Build(analysis, problem, solution, options).make()
+
+
+def choose(analysis: Analysis, problem: Problem, options: Options) -> Solution:
+    """The solution to plan with: the best, if it gains anything, else the one that moves nothing."""
+    shared = options.transport == "threads"
+    if options.move == "all":
+        return move_everything(problem, options.machines, shared)
+    solution = solve(problem, options.machines, shared, with_bound=True)
+    if not solution.moves:
+        return solution
+    blocking = any(
+        stage != ENTRY and analysis.graph.units[unit].mean_us >= analysis.model.blocking_us
+        for unit, stage in zip(problem.units, solution.placement, strict=True)
+    )
+    if solution.speedup >= analysis.model.least_gain or (blocking and solution.speedup >= 1.0):
+        return solution
+    return unmoved(problem, options.machines, shared)
+
+
+class _Build:
+    """Puts the records of a plan together."""
+
+    def __init__(self, analysis: Analysis, problem: Problem, solution: Solution, options: Options) -> None:
+        self._analysis = analysis
+        self._problem = problem
+        self._solution = solution
+        self._options = options
+        self._stage_ids = StageNames.of(solution).ids
+        self._moved = {
+            unit: self._stage_ids[stage]
+            for unit, stage in zip(problem.units, solution.placement, strict=True)
+            if stage != ENTRY
+        }
+        self._moved_set = frozenset(self._moved)
+        self._owners = {item.id: self._stage_of_cells(item.cells) for item in analysis.classes.ties}
+
+    def make(self) -> plan.Plan:
+        analysis, recording = self._analysis, self._analysis.recording
+        meta = recording.meta
+        scaling = scaling_table(analysis, self._problem, self._options.machines, self._solution)
+        reasons = what_ifs(analysis, self._problem, self._options.machines, self._solution)
+        model = analysis.model
+        loads = self._solution.loads
+        return plan.Plan(
+            tool_version=__version__,
+            diagnosis=diagnosis(analysis, self._problem, self._solution),
+            trace=plan.TraceOrigin(
+                path=recording.path,
+                command=tuple(str(part) for part in meta.get("command") or ()),
+                **{
+                    key: str(meta.get(key) or "")
+                    for key in ("created", "cwd", "app_root", "entry", "app_name", "node_version")
+                },
+            ),
+            files=tuple(
+                plan.PlannedFile(file.path, file.sha256)
+                for file in sorted(recording.files.values(), key=lambda file: file.path)
+            ),
+            machines=self._options.machines,
+            transport=self._options.transport,
+            stages=self._stages(),
+            handlers=self._handlers(),
+            state=tuple(self._states()),
+            guards=guards_of(analysis, self._moved, self._owners) if self._moved else (),
+            sources=sources_of(analysis) if self._moved else (),
+            init_values=init_values_of(analysis, self._moved),
+            refusals=tuple(self._refusals()),
+            scaling=scaling,
+            what_if=reasons,
+            model=plan.Costs(
+                message_us=dict(model.message_us),
+                byte_us=dict(model.byte_us),
+                http_entry_us=model.http_entry_us,
+                http_stage_us=model.http_stage_us,
+                entry_us_per_request=model.entry_us_per_request,
+                move_threshold_us=analysis.threshold_us,
+            ),
+            objective=plan.Objective(
+                round(loads.busiest, 4), round(self._solution.bound, 4), round(self._solution.gap, 4)
+            ),
+        )
+
+    def _stages(self) -> tuple[plan.Stage, ...]:
+        layout, loads = self._solution.layout, self._solution.loads
+        return tuple(
+            plan.Stage(
+                id=name,
+                replicas=layout.loops(number),
+                load=round(loads.stages[number], 4),
+                owns=tuple(item for item, owner in sorted(self._owners.items()) if owner == name),
+            )
+            for number, name in enumerate(self._stage_ids)
+        )
+
+    def _stage_of_cells(self, cells: Iterable[int]) -> str:
+        paths = (self._analysis.graph.cells[cell].path for cell in cells)
+        return next((self._moved[unit] for path in paths for unit in path if unit in self._moved), "entry")
+
+    def _handlers(self) -> tuple[plan.Handler, ...]:
+        units = sorted(
+            self._analysis.graph.units.values(), key=lambda unit: (-unit.cpu_us, self._analysis.ids[unit.function])
+        )
+        return tuple(self._handler(unit.function) for unit in units)
+
+    def _handler(self, unit: int) -> plan.Handler:
+        analysis = self._analysis
+        info = analysis.recording.functions[unit]
+        cost, mobility = analysis.graph.units[unit], analysis.mobilities[unit]
+        stage = self._moved.get(unit)
+        reason = self._reason(unit)
+        if stage is None and reason.cause == "nested-in-moved":
+            stage = self._stage_of_cells(
+                number for number, cell in enumerate(analysis.graph.cells) if cell.path[-1:] == (unit,)
+            )
+        moved = unit in self._moved
+        return plan.Handler(
+            id=analysis.ids[unit],
+            key=info.key,
+            file=analysis.recording.file_of(unit),
+            name=info.name,
+            line=info.line,
+            column=info.column,
+            start=info.start,
+            end=info.end,
+            stage=stage or "entry",
+            decision="moved" if moved else "kept",
+            form=mobility.form if moved else None,
+            captures=mobility.captures if moved and mobility.form == "lift" else None,
+            cpu_us=round(cost.mean_us, 1),
+            calls=cost.calls,
+            share=round(analysis.share(cost.cpu_us), 4),
+            message_bytes=round(mobility.message_bytes),
+            returns=mobility.returns,
+            arguments=mobility.arguments,
+            reason=reason,
+        )
+
+    def _reason(self, unit: int) -> plan.Reason:
+        analysis = self._analysis
+        cost = analysis.graph.units[unit]
+        if unit in self._moved:
+            share = percent(analysis.share(cost.cpu_us))
+            owned = [item for item in analysis.ties_of.get(unit, ()) if self._owners[item.id] == self._moved[unit]]
+            if owned:
+                return plan.Reason(
+                    "owns-state",
+                    f"{milliseconds(cost.mean_us)} a call, {share} of the handlers' CPU; its state "
+                    f"`{owned[0].name}` ({owned[0].place}) is used nowhere else and goes with it.",
+                )
+            return plan.Reason(
+                "stateless-heavy",
+                f"{milliseconds(cost.mean_us)} a call, {share} of the handlers' CPU, and no state that another "
+                "chain could miss.",
+            )
+        refusals = refusals_of(analysis, unit, self._moved_set)
+        if refusals:
+            first = refusals[0]
+            return plan.Reason(first.cause, first.sentence, first.remedy)
+        return plan.Reason(
+            "no-gain",
+            f"{analysis.name(unit)} could move, but messages would cost about as much as the move would gain.",
+        )
+
+    def _refusals(self) -> Iterable[plan.Refusal]:
+        analysis = self._analysis
+        units = sorted(analysis.graph.units.values(), key=lambda unit: (-unit.cpu_us, analysis.ids[unit.function]))
+        for cost in units:
+            if cost.function in self._moved:
+                continue
+            if not analysis.is_heavy(cost.function) and analysis.share(cost.cpu_us) < _WORTH_NAMING:
+                continue
+            for refusal in refusals_of(analysis, cost.function, self._moved_set):
+                yield plan.Refusal(analysis.ids[cost.function], refusal.cause, refusal.sentence, refusal.remedy)
+        yield from self._unseen()
+
+    def _unseen(self) -> Iterable[plan.Refusal]:
+        analysis, recording = self._analysis, self._analysis.recording
+        ran = {int(function) for function in recording.invocations.function}
+        for function, ruptures in sorted(recording.ruptures.items(), key=lambda entry: analysis.ids.get(entry[0], "")):
+            if function in ran or function not in recording.functions:
+                continue
+            first = next((rupture for rupture in ruptures if rupture.during_init > 0), None)
+            if first is not None:
+                found = recording.files.get(first.file) if first.file is not None else None
+                place = f"{found.path if found else 'line '}:{first.line}"
+                yield plan.Refusal(
+                    analysis.ids[function],
+                    "unseen",
+                    f"{analysis.name(function)} was registered at {place}, but never ran in this recording.",
+                    "Record a load that reaches it.",
+                )
+
+    def _states(self) -> Iterable[plan.State]:
+        for item in self._analysis.classes.items.values():
+            if item.functions and (item.klass != "communication" or item.evidence) and self._is_listed(item):
+                yield plan.State(
+                    id=item.id,
+                    name=item.name,
+                    file=item.file,
+                    line=item.line,
+                    klass=item.klass,
+                    owner=self._owners.get(item.id, "entry" if item.klass == "resource" else ""),
+                    handlers=tuple(self._analysis.ids[function] for function in item.functions),
+                    form=item.form,
+                    evidence=tuple(
+                        plan.Evidence(
+                            self._analysis.ids[each.writer],
+                            each.writer_line,
+                            self._analysis.ids[each.reader],
+                            each.reader_line,
+                        )
+                        for each in item.evidence[:3]
+                    ),
+                )
+
+    def _is_listed(self, item: Item) -> bool:
+        """Init-only functions and modules are the program itself, and would only lengthen the list."""
+        if item.klass == "init-only":
+            return item.module_level and item.object_class not in ("function", "module")
+        return True

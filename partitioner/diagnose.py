@@ -1,0 +1,83 @@
+"""The first sentence of a plan: what it brings, or why nothing can be gained."""
+
+from __future__ import annotations
+
+from pipetrace.partitioner.analysis import Analysis
+from pipetrace.partitioner.problem import ENTRY, Problem
+from pipetrace.partitioner.reasons import blames, listed, milliseconds, percent, phrase
+from pipetrace.partitioner.scaling import limit_of
+from pipetrace.partitioner.solve import Solution
+
+_OTHER_PROCESSES = 0.3
+
+
+def diagnosis(analysis: Analysis, problem: Problem, solution: Solution) -> str:
+    """One sentence."""
+    return _gain(analysis, problem, solution) if solution.moves else _nothing(analysis, problem, solution)
+
+
+def _gain(analysis: Analysis, problem: Problem, solution: Solution) -> str:
+    graph, machines = analysis.graph, solution.layout.machines
+    moved = [
+        (unit, stage)
+        for unit, stage in zip(problem.units, solution.placement, strict=True)
+        if stage != ENTRY and graph.units[unit].cpu_us > 0
+    ]
+    moved.sort(key=lambda entry: (-graph.units[entry[0]].cpu_us, entry[0]))
+    units = {unit for unit, _ in moved}
+    away = sum(cell.cpu_us for cell in graph.cells if not units.isdisjoint(cell.path))
+    names = listed([analysis.name(unit) for unit, _ in moved])
+    stages = {stage for _, stage in moved}
+    loops = sum(solution.layout.loops(stage) for stage in stages)
+    where = f"{loops} event loop{'s' if loops > 1 else ''} of {'its' if len(moved) == 1 else 'their'} own"
+    share = percent(analysis.share(away))
+    what = f"{names} ({share} of the handlers' CPU) on {where}"
+    limit = limit_of(analysis, problem, solution)
+    if solution.speedup < analysis.model.least_gain:
+        slowest = max(graph.units[unit].mean_us for unit, _ in moved)
+        return (
+            f"Throughput hardly changes ({solution.speedup:.2f}×), but with {what}, the {milliseconds(slowest)} of a "
+            "call no longer hold up all other requests."
+        )
+    counted = f"{machines} machines" if analysis.transport == "nats" else f"{machines} cores"
+    return f"{counted} should give {solution.speedup:.1f}×, with {what}; the limit is {_bare(limit)}."
+
+
+def _bare(limit: str) -> str:
+    if limit.startswith("all "):
+        return "the number of cores"
+    if limit.startswith("the replicas of "):
+        return "the number of machines"
+    return limit
+
+
+def _nothing(analysis: Analysis, problem: Problem, solution: Solution) -> str:
+    graph = analysis.graph
+    if not graph.units or graph.cpu_us <= 0:
+        return "Nothing to gain: no handler ran after initialisation in this recording; record it under load."
+    if solution.layout.machines == 1:
+        return "Nothing to gain on one machine: ask for more with --machines."
+    if analysis.recording.left_out > _OTHER_PROCESSES:
+        return (
+            f"Nothing to gain: {percent(analysis.recording.left_out)} of the CPU is in other processes that the "
+            "application starts, and a plan is about one event loop."
+        )
+    requests = graph.requests
+    if requests and problem.base_us > graph.cpu_us:
+        return (
+            f"Nothing to gain: a request takes about {milliseconds(analysis.model.entry_us_per_request)} in Node and "
+            f"the framework, and {milliseconds(graph.cpu_us / requests)} in handlers."
+        )
+    found = blames(analysis, graph.cells)
+    if found and found[0].kind != "light":
+        return f"Nothing to gain: {phrase(analysis, found[0])}."
+    if any(analysis.is_heavy(unit) and analysis.mobilities[unit].movable for unit in graph.units):
+        return (
+            "Nothing to gain: the handlers that could move would cost about as much in messages as they would take "
+            "off the entry stage."
+        )
+    dearest = max(graph.units.values(), key=lambda unit: (unit.mean_us, -unit.function))
+    return (
+        f"Nothing to gain: no handler takes {milliseconds(analysis.threshold_us)} of CPU a call; the dearest, "
+        f"{analysis.name(dearest.function)}, takes {milliseconds(dearest.mean_us)}."
+    )

@@ -1,0 +1,108 @@
+"""Cells and units: what runs inside what, and what it costs."""
+
+from __future__ import annotations
+
+from pipetrace.partitioner.graph import build_graph
+from tests.unit.partitioner_fixture import Drawing
+
+
+def _cells(draw: Drawing) -> dict[tuple[str, ...], tuple[float, int]]:
+    graph = build_graph(draw.recording())
+    names = {number: function.name for number, function in draw.functions.items()}
+    return {
+        tuple(names[unit] for unit in cell.path): (round(cell.cpu_us), cell.calls)
+        for cell in graph.cells
+        if cell.path
+    }
+
+
+def test_what_an_async_function_does_later_belongs_to_the_same_cell() -> None:
+    #  request ─▶ page ──call──▶ render ──await──▶ render (continued)
+    draw = Drawing()
+    page, render = draw.function("page"), draw.promised("render")
+    root = draw.run(page, ms=1)
+    call = draw.run(render, ms=2, kind="call", parent=root)
+    draw.run(render, ms=3, kind="resume", parent=call, first=call)
+    assert _cells(draw) == {("page",): (1000, 1), ("page", "render"): (5000, 1)}
+
+
+def test_a_unit_costs_what_runs_inside_it_too() -> None:
+    draw = Drawing()
+    page, render = draw.function("page"), draw.promised("render")
+    for _ in range(2):
+        root = draw.run(page, ms=1)
+        draw.run(render, ms=2, kind="call", parent=root)
+        draw.run(render, ms=2, kind="call", parent=root)
+    units = build_graph(draw.recording()).units
+    assert (units[page].calls, units[page].mean_us) == (2, 5000)
+    assert (units[render].calls, units[render].mean_us) == (4, 2000)
+
+
+def test_a_closure_made_inside_a_unit_runs_inside_it() -> None:
+    #  page ─▶ fs.readFile(p, function done() { … })
+    draw = Drawing()
+    page = draw.function("page")
+    done = draw.function("done", parent=page, at_init=False)
+    draw.http(page, following=True)
+    root = draw.run(page, ms=1)
+    draw.run(done, ms=2, parent=root)
+    assert _cells(draw) == {("page",): (1000, 1), ("page", "done"): (2000, 1)}
+
+
+def test_what_next_leads_to_does_not_run_inside_the_middleware() -> None:
+    #  log(req, res, next) ──next()──▶ page(req, res), both registered at initialisation
+    draw = Drawing()
+    log, page = draw.function("log"), draw.function("page")
+    draw.http(log, following=True)
+    root = draw.run(log, ms=1)
+    draw.run(page, ms=2, parent=root, nested=True)
+    assert _cells(draw) == {("log",): (1000, 1), ("page",): (2000, 1)}
+
+
+def test_a_listener_reached_through_the_program_runs_inside_the_unit() -> None:
+    #  page(req, res) ──bus.emit('paid')──▶ onPaid: the bus exists on every stage, so the listener runs there
+    draw = Drawing()
+    page, paid = draw.function("page"), draw.function("onPaid")
+    draw.http(page)
+    root = draw.run(page, ms=1)
+    draw.run(paid, ms=2, parent=root, nested=True)
+    assert _cells(draw) == {("page",): (1000, 1), ("page", "onPaid"): (2000, 1)}
+
+
+def test_recursion_does_not_lengthen_the_path() -> None:
+    draw = Drawing()
+    walk = draw.promised("walk")
+    before = draw.run(walk, ms=1)
+    for _ in range(3):
+        before = draw.run(walk, ms=1, kind="call", parent=before)
+    assert _cells(draw) == {("walk",): (4000, 1)}
+
+
+def test_costs_come_from_invocations_that_were_not_sampled() -> None:
+    draw = Drawing()
+    page = draw.function("page")
+    draw.run(page, ms=9, sampled=True)
+    draw.run(page, ms=9, sampled=True)
+    draw.run(page, ms=2, sampled=False)
+    draw.run(page, ms=4, sampled=False)
+    assert _cells(draw) == {("page",): (12000, 4)}
+
+
+def test_initialisation_costs_nothing() -> None:
+    draw = Drawing()
+    load = draw.promised("load")
+    draw.run(load, ms=50, kind="call", parent=draw.init)
+    graph = build_graph(draw.recording())
+    assert (graph.cpu_us, dict(graph.units)) == (0.0, {})
+
+
+def test_an_invocation_before_its_parent_in_the_file_is_placed_all_the_same() -> None:
+    draw = Drawing()
+    page, done = draw.function("page"), draw.function("done", parent=1, at_init=False)
+    root = draw.run(page, ms=1)
+    draw.run(done, ms=1, parent=root)
+    rows = draw._rows
+    rows[1], rows[2] = rows[2], rows[1]
+    rows[1]["id"], rows[2]["id"] = 2, 3
+    rows[1]["parent"], rows[1]["chain"], rows[2]["chain"] = 3, 3, 3
+    assert _cells(draw) == {("page",): (1000, 1), ("page", "done"): (1000, 1)}

@@ -1,0 +1,51 @@
+// @ts-check
+'use strict';
+
+/**
+ * Keeps Node's own "Debugger attached." out of the application's stderr.
+ *
+ * Node prints it from another thread whatever the options. While a function runs, file descriptor 2 means
+ * /dev/null, if it can be opened again faithfully afterwards: a terminal or a pipe can (Linux), a file cannot
+ * (its position is shared with others), so there the line appears.
+ */
+
+const fs = require('fs');
+
+/** @param {() => void} action runs before the application's first line */
+function quietly(action) {
+  const kept = duplicate();
+  if (kept < 0) {
+    action();
+    return;
+  }
+  fs.closeSync(2);
+  const nothing = fs.openSync('/dev/null', 'w');
+  try {
+    action();
+  } finally {
+    if (nothing === 2) {
+      fs.closeSync(2);
+      fs.openSync(`/proc/self/fd/${kept}`, 'a');
+    }
+    fs.closeSync(kept);
+  }
+}
+
+/** A second descriptor of stderr; -1 where there is none to be had. */
+function duplicate() {
+  if (process.platform !== 'linux') return -1;
+  const { O_WRONLY, O_APPEND, O_NONBLOCK } = fs.constants;
+  try {
+    const stat = fs.fstatSync(2);
+    if (!stat.isFIFO() && !stat.isCharacterDevice()) return -1;
+    fs.fstatSync(0);
+    fs.fstatSync(1); // descriptors 0 and 1 must be taken for 2 to be the lowest free one
+    // Fails at once where nobody reads; blocks never.
+    fs.closeSync(fs.openSync('/proc/self/fd/2', O_WRONLY | O_APPEND | O_NONBLOCK));
+    return fs.openSync('/proc/self/fd/2', O_WRONLY | O_APPEND);
+  } catch {
+    return -1;
+  }
+}
+
+module.exports = { quietly };
