@@ -23,7 +23,8 @@ from pipetrace.javascript.nodes import Node
 Goal = Literal["script", "module"]
 
 _REQUIRED_VERSION = (5, 0)
-_CACHED_CHARACTERS = 8_000_000
+_CACHED_CHARACTERS = 4_000_000
+"""Bound of the cache; a tree takes about 50 bytes for each character of its text."""
 _MODULE_SYNTAX = re.compile(
     r"^[^\S\r\n]*(?:import\s*(?:[\w$*{\"']|\s)|export\s*(?:[*{]|default\b|const\b|let\b|var\b|function\b|class\b|async\b))",
     re.MULTILINE,

@@ -168,7 +168,7 @@ def analyse(parsed: ParsedFile) -> ScopeInfo:
         with deep_recursion():
             walk = ScopeWalk(parsed, functions)
             walk.run()
-        known = parsed.memo["scopes"] = _Resolver(functions, walk).result()
+            known = parsed.memo["scopes"] = _Resolver(functions, walk).result()
     return known
 
 

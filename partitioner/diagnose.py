@@ -40,7 +40,7 @@ def _gain(analysis: Analysis, problem: Problem, solution: Solution) -> str:
             "call no longer hold up all other requests."
         )
     counted = f"{machines} machines" if analysis.transport == "nats" else f"{machines} cores"
-    return f"{counted} should give {solution.speedup:.1f}×, with {what}; the limit is {_bare(limit)}."
+    return f"{counted} should give {solution.speedup:.1f}× with {what}; limit: {_bare(limit)}."
 
 
 def _bare(limit: str) -> str:

@@ -53,6 +53,15 @@ def reachable(recording: Recording, function: int) -> frozenset[int]:
     return frozenset(found)
 
 
+def _could_run(analysis: Analysis, unit: int) -> frozenset[int]:
+    """The functions that could run inside a unit, by its text or because they were seen to."""
+    seen = {unit}
+    for cell in analysis.graph.cells:
+        if unit in cell.path:
+            seen.update(cell.path[cell.path.index(unit) :])
+    return frozenset().union(*(reachable(analysis.recording, function) for function in sorted(seen)))
+
+
 def _children(recording: Recording) -> dict[int, list[int]]:
     found: dict[int, list[int]] = {}
     for info in recording.functions.values():
@@ -90,7 +99,7 @@ def guards_of(analysis: Analysis, moved: Mapping[int, str], owners: Mapping[str,
     found: dict[str, plan.Guard] = {}
     units: dict[str, set[str]] = {}
     for unit, stage in sorted(moved.items()):
-        for name, capture in _module_names(recording, reachable(recording, unit)).items():
+        for name, capture in _module_names(recording, _could_run(analysis, unit)).items():
             if capture.kind in _FIXED or name[0] not in recording.functions:
                 continue
             file = recording.file_of(name[0])
@@ -103,9 +112,41 @@ def guards_of(analysis: Analysis, moved: Mapping[int, str], owners: Mapping[str,
             line = item.line if item is not None else capture.line
             found.setdefault(location, plan.Guard(location, capture.name, file, line, form, owner, ()))
             units.setdefault(location, set()).add(analysis.ids[unit])
+    for item, strangers in _strangers(analysis, moved, owners):
+        guard = plan.Guard(item.id, item.name, item.file, item.line, item.form, owners[item.id], ())
+        found.setdefault(item.id, guard)
+        units.setdefault(item.id, set()).update(analysis.ids[function] for function in strangers)
     return tuple(
         dataclasses.replace(found[location], handlers=tuple(sorted(units[location]))) for location in sorted(found)
     )
+
+
+def _strangers(analysis: Analysis, moved: Mapping[int, str], owners: Mapping[str, str]) -> list[tuple[Item, list[int]]]:
+    """State that left the entry stage, with the functions that name it and were never seen to run with it."""
+    recording = analysis.recording
+    found: list[tuple[Item, list[int]]] = []
+    for item in analysis.classes.ties:
+        owner = owners.get(item.id, "entry")
+        if owner == "entry":
+            continue
+        at_home: set[int] = set()
+        for unit, stage in moved.items():
+            if stage == owner:
+                at_home |= _could_run(analysis, unit)
+        strangers = [
+            function
+            for function, captures in sorted(recording.captures.items())
+            if recording.functions[function].kind != "module" and function not in at_home
+            if any(_is_item(recording, capture, item) for capture in captures)
+        ]
+        if strangers:
+            found.append((item, strangers))
+    return found
+
+
+def _is_item(recording: Recording, capture: Capture, item: Item) -> bool:
+    at_top = capture.module_level and capture.scope in recording.functions
+    return at_top and f"{recording.file_of(capture.scope)}:{capture.name}" == item.id
 
 
 def _guard_form(
@@ -132,7 +173,7 @@ def init_values_of(analysis: Analysis, moved: Mapping[int, str]) -> tuple[plan.I
     recording = analysis.recording
     found: dict[tuple[str, str], plan.InitValue] = {}
     for unit in sorted(moved):
-        for (module, name), capture in _module_names(recording, reachable(recording, unit)).items():
+        for (module, name), capture in _module_names(recording, _could_run(analysis, unit)).items():
             if capture.nondeterministic and module in recording.functions:
                 file = recording.file_of(module)
                 found[(file, name)] = plan.InitValue(

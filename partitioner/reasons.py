@@ -149,7 +149,7 @@ def phrase(analysis: Analysis, blame: Blame) -> str:
 
 def percent(share: float) -> str:
     """A share as people write it."""
-    if 0 < share < 0.01:
+    if 0 < share < 0.005:
         return "less than 1 %"
     return f"{share * 100:.0f} %"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -27,16 +28,23 @@ def show_plan(plan: Plan, console: Console, *, every: bool = False) -> None:
         console.print(Text(f"The busiest event loop is at most {gap} above the optimum.", style="dim"))
 
 
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0), title_style="")
+def _title(console: Console, text: str) -> None:
+    console.print()
+    console.print(Text(text, style="underline"))
+
+
+def _table(*columns: str) -> Table:
+    """A table without lines; columns marked '>' hold figures."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for column in columns:
-        number = column.startswith(">")
-        table.add_column(column.lstrip(">"), justify="right" if number else "left", overflow="fold", no_wrap=number)
+        figures = column.startswith(">")
+        table.add_column(column.lstrip(">"), justify="right" if figures else "left", no_wrap=figures, overflow="fold")
     return table
 
 
 def _stages(plan: Plan, console: Console) -> None:
-    table = _table("\nStages", "stage", ">replicas", ">load of each", "owns")
+    _title(console, "Stages")
+    table = _table("stage", ">replicas", ">load of each", "owns")
     for stage in plan.stages:
         owns = listed([f"`{name}`" for name in stage.owns], most=4)
         table.add_row(stage.id, str(stage.replicas), f"{stage.load:.2f}", Text(owns))
@@ -44,26 +52,29 @@ def _stages(plan: Plan, console: Console) -> None:
 
 
 def _handlers(plan: Plan, console: Console, every: bool) -> None:
-    handlers = plan.handlers if every else plan.handlers[:_MOST_HANDLERS]
-    missing = [handler for handler in plan.handlers[len(handlers) :] if handler.moved]
-    table = _table("\nHandlers", "handler", ">CPU a call", ">calls", ">share", "stage", "why")
-    for handler in (*handlers, *missing):
-        table.add_row(
-            Text(handler.id, style="bold" if handler.moved else ""),
-            milliseconds(handler.cpu_us),
-            str(handler.calls),
-            percent(handler.share),
-            Text(_where(handler)),
-            Text(handler.reason.sentence),
-        )
-    console.print(table)
-    left = len(plan.handlers) - len(handlers) - len(missing)
+    shown = plan.handlers if every else plan.handlers[:_MOST_HANDLERS]
+    shown += tuple(handler for handler in plan.handlers[len(shown) :] if handler.moved)
+    if not shown:
+        return
+    _title(console, "Handlers")
+    for handler in shown:
+        head = Text(f"{_share(handler.share):>5}  ")
+        head.append(handler.id, style="bold" if handler.moved else "")
+        head.append(f"  {milliseconds(handler.cpu_us)} × {handler.calls}  ", style="dim")
+        head.append(_where(handler), style="green" if handler.moved else "")
+        console.print(head)
+        console.print(Padding(Text(handler.reason.sentence, style="dim"), (0, 0, 0, 7)))
+    left = len(plan.handlers) - len(shown)
     if left > 0:
-        console.print(Text(f"and {left} more, all lighter; --all lists them", style="dim"))
+        console.print(Text(f"       and {left} more that are lighter; --all lists them", style="dim"))
+
+
+def _share(share: float) -> str:
+    return "<1 %" if share < 0.005 else percent(share)
 
 
 def _where(handler: Handler) -> str:
-    return f"→ {handler.stage} ({handler.form})" if handler.moved else handler.stage
+    return f"→ {handler.stage} ({handler.form})" if handler.moved else f"stays on {handler.stage}"
 
 
 def _state(plan: Plan, console: Console, every: bool) -> None:
@@ -71,7 +82,8 @@ def _state(plan: Plan, console: Console, every: bool) -> None:
     if not shown:
         return
     shown.sort(key=lambda state: (state.klass != "state", -len(state.handlers), state.id))
-    table = _table("\nState", "what", "class", "stage", "used by", "seen")
+    _title(console, "State")
+    table = _table("what", "class", "stage", "used by", "seen")
     for state in shown if every else shown[:_MOST_STATE]:
         seen = ""
         if state.evidence:
@@ -89,8 +101,8 @@ def _short(handler: str) -> str:
 
 
 def _scaling(plan: Plan, console: Console) -> None:
-    unit = "machines" if plan.transport == "nats" else "cores"
-    table = _table("\nScaling", f">{unit}", ">speed-up", "limit")
+    _title(console, "Scaling")
+    table = _table(">machines" if plan.transport == "nats" else ">cores", ">speed-up", "limit")
     for point in plan.scaling:
         table.add_row(str(point.machines), f"{point.speedup:.1f}×", Text(point.limit))
     console.print(table)

@@ -22,6 +22,8 @@ _MOST_SINGLES = 4
 """Stages of one replica beside the pool; more groups of exclusive state than this have not been seen."""
 _AS_GOOD = 1.02
 """A smaller pool is taken if it is this near to the best."""
+_WORTH_MOVING_STATE = 0.9
+"""State leaves the entry stage only if that makes the objective this much better: it lives longer there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,8 @@ def solve(problem: Problem, machines: int, shared_cores: bool, *, with_bound: bo
                 placements.append(found)
         for placement in placements:
             tried = objective(problem, layout, placement)
-            if tried < value - 1e-7:
+            needed = value if layout.singles <= best.layout.singles else value * _WORTH_MOVING_STATE
+            if tried < needed - 1e-7:
                 value = tried
                 best = Solution(placement, layout, loads_of(problem, layout, placement), 0.0)
         if with_bound and exact:

@@ -108,10 +108,11 @@ def _link(package: Path, link: Path, own: Path, target: Path) -> None:
         return
     link.parent.mkdir(exist_ok=True)
     real = package.resolve()
-    if real == own:
-        link.symlink_to(os.path.relpath(target, link.parent), target_is_directory=True)
-    else:
+    copied = _copied(real, own)
+    if copied is None:
         link.symlink_to(real, target_is_directory=True)
+    else:
+        link.symlink_to(os.path.relpath(target / copied, link.parent), target_is_directory=True)
 
 
 def _link_commands(commands: Path, farm: Path, own: Path) -> None:
@@ -122,10 +123,16 @@ def _link_commands(commands: Path, farm: Path, own: Path) -> None:
         if link.is_symlink() or link.exists():
             continue
         real = command.resolve()
-        if real.is_relative_to(own):
-            link.symlink_to(Path("..", "..") / real.relative_to(own))
-        else:
-            link.symlink_to(real)
+        copied = _copied(real, own)
+        link.symlink_to(real if copied is None else Path("..", "..") / copied)
+
+
+def _copied(real: Path, own: Path) -> Path | None:
+    """Return the place in the copy, relative to it, of a file or directory of the package itself."""
+    if not real.is_relative_to(own):
+        return None
+    relative = real.relative_to(own)
+    return None if "node_modules" in relative.parts else relative
 
 
 def _packages(farm: Path) -> Iterator[Path]:

@@ -6,14 +6,15 @@
 // takes the group's requests in turn. A group with a `rate` sends at fixed times, and a latency then counts from
 // the time at which the request was due, so that a blocked server cannot hide its delay.
 //
-// CONFIG: {host, warmup_s, duration_s, groups: [{name, port, connections, rate?, requests: [base64 bytes]}]}
+// CONFIG: {host, warmup_s, duration_s, answers?, groups: [{name, port, connections, rate?, requests: [base64 bytes]}]}
+// With `answers` it ends when so many have come, at the latest after duration_s. Port 0 = environment PORT.
 
 const fs = require('node:fs');
 const net = require('node:net');
 
 /**
  * @typedef {{name: string, port: number, connections: number, rate?: number, requests: string[]}} Group
- * @typedef {{host: string, warmup_s: number, duration_s: number, groups: Group[]}} Config
+ * @typedef {{host: string, warmup_s: number, duration_s: number, answers?: number, groups: Group[]}} Config
  * @typedef {{latencies: number[], answers: number, bytes: number, statuses: Record<string, number>, errors: number, cut: number}} Tally
  */
 
@@ -100,7 +101,7 @@ class AnswerReader {
 
 /**
  * @param {Config} config @param {Group} group @param {Buffer[]} requests @param {number} first index of the first request
- * @param {Tally} tally @param {{from: bigint, until: bigint}} window
+ * @param {Tally} tally @param {{from: bigint, until: bigint, answered: () => void}} window
  * @returns {Promise<void>} settles when the window is over and nothing is in flight
  */
 function client(config, group, requests, first, tally, window) {
@@ -123,6 +124,7 @@ function client(config, group, requests, first, tally, window) {
       if (now >= window.from && now <= window.until) {
         tally.answers += 1;
         tally.statuses[status] = (tally.statuses[status] || 0) + 1;
+        window.answered();
       }
       failures = 0;
       busy = false;
@@ -175,7 +177,7 @@ function client(config, group, requests, first, tally, window) {
     }
 
     function connect() {
-      const opened = net.connect({ host: config.host, port: group.port, noDelay: true });
+      const opened = net.connect({ host: config.host, port: group.port || Number(process.env.PORT), noDelay: true });
       const mine = new AnswerReader((status, close) => {
         if (socket === opened) answered(status, close);
       });
@@ -217,7 +219,7 @@ async function main() {
   const config = JSON.parse(fs.readFileSync(process.argv[2], 'utf8'));
   const start = process.hrtime.bigint();
   const from = start + BigInt(Math.round(config.warmup_s * 1e9));
-  const window = { from, until: from + BigInt(Math.round(config.duration_s * 1e9)) };
+  const window = { from, until: from + BigInt(Math.round(config.duration_s * 1e9)), answered: () => {} };
   /** @type {Map<string, Tally>} */
   const tallies = new Map();
   const clients = [];
@@ -234,12 +236,24 @@ async function main() {
   // The reader of this output takes CPU times when the window opens and when it closes.
   setTimeout(() => process.stdout.write('{"event":"open"}\n'), config.warmup_s * 1000);
   const closed = new Promise((resolve) => {
-    setTimeout(() => {
+    let left = config.answers || Infinity;
+    let open = true;
+    const close = () => {
+      if (!open) return;
+      open = false;
+      const now = process.hrtime.bigint();
+      if (now < window.until) window.until = now;
       process.stdout.write('{"event":"close"}\n');
       resolve(undefined);
-    }, (config.warmup_s + config.duration_s) * 1000);
+    };
+    window.answered = () => {
+      left -= 1;
+      if (left === 0) close();
+    };
+    setTimeout(close, (config.warmup_s + config.duration_s) * 1000);
   });
   await Promise.all([...clients, closed]);
+  const seconds = Number(window.until - window.from) / 1e9;
   /** @type {Record<string, object>} */
   const groups = {};
   for (const [name, tally] of tallies) {
@@ -247,7 +261,7 @@ async function main() {
     const list = /** @type {number[]} */ (/** @type {unknown} */ (sorted));
     groups[name] = {
       answers: tally.answers,
-      per_second: tally.answers / config.duration_s,
+      per_second: tally.answers / seconds,
       p50_ms: percentile(list, 0.5),
       p99_ms: percentile(list, 0.99),
       max_ms: percentile(list, 1),

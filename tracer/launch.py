@@ -1,157 +1,172 @@
-"""What a start command means: which node runs it, which script it enters, and which package is the application."""
+"""Checking and starting the recorded command: whatever starts a Node.js application, with the agent loaded."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipetrace.errors import PipetraceError, UsageError
+from pipetrace.tracer.listen import LISTEN_FILE, node_options
 
+PRELOAD = Path(__file__).parent / "agent" / "preload.js"
 OLDEST_NODE = 20
-_LAUNCHERS = frozenset({"npm", "npx", "yarn", "pnpm", "bunx", "corepack"})
-_FLAGS_WITH_VALUE = frozenset({
-    "-r", "--require", "--import", "--loader", "--experimental-loader", "-C", "--conditions", "--env-file",
-    "--env-file-if-exists", "--title", "--icu-data-dir", "--input-type",
-})
+
+_LAUNCHERS = ("npm", "npx", "pnpm", "pnpx", "yarn", "yarnpkg", "corepack")
+"""Commands that start others; their own packages are never taken for the application."""
+_WITH_VALUE = frozenset(
+    {
+        "-r", "--require", "--import", "--loader", "--experimental-loader", "-C", "--conditions", "--input-type",
+        "--title", "--stack-trace-limit", "--unhandled-rejections", "--redirect-warnings", "--icu-data-dir",
+        "--openssl-config", "--diagnostic-dir", "--inspect-port", "--disable-warning", "--watch-path",
+        "--cpu-prof-dir", "--heap-prof-dir", "--max-http-header-size", "--secure-heap", "--trace-event-categories",
+    }
+)  # fmt: skip
+"""Options of node whose value may be the next word."""
+_NO_SCRIPT = frozenset({"-e", "--eval", "-p", "--print", "-pe", "-i", "--interactive", "-c", "--check"})
 
 
 @dataclass(frozen=True, slots=True)
-class Application:
-    """The application that a command starts."""
+class Command:
+    """A command that can be started."""
 
-    command: tuple[str, ...]
-    root: Path
-    """Folder of its package, links resolved."""
-    entry: str | None
-    """Its entry script relative to ``root``; None when a launcher finds it."""
-    name: str
+    argv: tuple[str, ...]
+    node: str
+    """Path of the node that it will use, as far as that can be told."""
     node_version: str
 
 
-def understand(command: Sequence[str], cwd: Path, app: Path | None = None) -> Application:
-    """Find the application of a command.
+def check_command(argv: Sequence[str]) -> Command:
+    """Look at a command before it is started; raises PipetraceError when it cannot work."""
+    if not argv:
+        raise UsageError("There is no command to record; end the line with one, for example: node app.js")
+    program = argv[0]
+    found = shutil.which(program)
+    if found is None:
+        _raise_missing(program)
+        raise AssertionError
+    if _is_node(program, found):
+        _check_script(argv)
+        node = found
+    else:
+        node = shutil.which("node") or ""
+        if not node:
+            raise PipetraceError(
+                f"node was not found, which {program} needs; install Node.js {OLDEST_NODE} or newer, "
+                "or put it on the PATH."
+            )
+    return Command(tuple(argv), node, _node_version(node))
 
-    Raises UsageError or PipetraceError when the program, node or the script is missing, or node is too old.
+
+def launcher_packages() -> list[str]:
+    """Return the directories of the packages that only start other programs (npm and its kind)."""
+    found = {shutil.which(name) for name in _LAUNCHERS} | {os.environ.get("npm_execpath")}
+    roots = {_package_root(Path(os.path.realpath(path))) for path in found if path}
+    return sorted(str(root) for root in roots if root is not None)
+
+
+def environment(base: Mapping[str, str], run: Path, listening: Path) -> dict[str, str]:
+    """Return the environment in which every node process below loads the agent."""
+    env = {name: value for name, value in base.items() if not name.startswith("PIPETRACE_")}
+    env["NODE_OPTIONS"] = node_options(env.get("NODE_OPTIONS", ""), PRELOAD) + " --inspect-publish-uid=http"
+    env["PIPETRACE_RUN"] = str(run)
+    env[LISTEN_FILE] = str(listening)
+    return env
+
+
+def start(command: Command, env: Mapping[str, str], *, stdout: int | None = None) -> subprocess.Popen[bytes]:
+    """Start the command in a session of its own, so that Ctrl-C reaches the recorder alone.
+
+    The terminal stays readable for it: job control stops only processes whose controlling terminal it is.
     """
-    if not command:
-        raise UsageError("Name the command that starts your application, such as `pipetrace record node app.js`.")
-    program = shutil.which(command[0], path=None) or _local(command[0], cwd)
-    if program is None:
-        cure = "install Node.js 20 or newer" if command[0] == "node" else "check its name and that it is installed"
-        raise PipetraceError(f"The command {command[0]!r} is not found; {cure}.")
-    version = _node_version(program if _is_node(command[0]) else "node")
-    script = _script(command, program, cwd)
-    if script is not None and not script.is_file():
-        raise PipetraceError(f"The script {script} does not exist; check the path, which counts from {cwd}.")
-    entry = script.resolve() if script is not None else None
-    root = app.resolve() if app is not None else _package_root(entry.parent if entry is not None else cwd.resolve())
-    if entry is not None and not entry.is_relative_to(root):
-        raise UsageError(f"The script {entry} is not in {root}; name the folder that holds it with --app.")
-    return Application(
-        tuple(command), root, entry.relative_to(root).as_posix() if entry is not None else _main_of(root),
-        _name(root, entry), version,
-    )
+    try:
+        return subprocess.Popen(list(command.argv), env=dict(env), stdout=stdout, start_new_session=True)
+    except OSError as error:
+        raise PipetraceError(f"{command.argv[0]} cannot be started ({error.strerror}); check its path.") from None
 
 
-def _is_node(program: str) -> bool:
-    return Path(program).name in ("node", "nodejs")
+def _raise_missing(program: str) -> None:
+    path = Path(program)
+    if re.fullmatch(r"node(js)?", path.name):
+        raise PipetraceError(
+            f"{program} was not found; install Node.js {OLDEST_NODE} or newer, or put it on the PATH."
+        )
+    if path.is_file():
+        cure = f"start it with: node {program}" if path.suffix in (".js", ".cjs", ".mjs") else "make it executable"
+        raise PipetraceError(f"{program} is not executable; {cure}")
+    raise PipetraceError(f"The command {program} was not found; check its name, or give its path.")
 
 
-def _local(program: str, cwd: Path) -> str | None:
-    path = cwd / program
-    return str(path) if "/" in program and path.is_file() else None
+def _is_node(program: str, found: str) -> bool:
+    if re.fullmatch(r"node(js)?", Path(program).name):
+        return True
+    node = shutil.which("node")
+    return node is not None and os.path.realpath(node) == os.path.realpath(found)
+
+
+def _check_script(argv: Sequence[str]) -> None:
+    """Raise when a `node …` command names no script, or one that does not exist."""
+    certain = True
+    words = iter(argv[1:])
+    for word in words:
+        if word == "--":
+            word = next(words, "")
+        elif word in _NO_SCRIPT or word.startswith(("--eval=", "--print=")):
+            raise PipetraceError(f"`node {word}` runs no script file; put the code into a file and record that.")
+        elif word.startswith("--") and ("=" in word or word not in _WITH_VALUE):
+            # Whether an option that is not listed takes the next word as its value cannot be told.
+            certain = certain and "=" in word
+            if word in ("--test", "--run"):
+                return
+            continue
+        elif word in _WITH_VALUE:
+            next(words, "")
+            continue
+        elif word.startswith("-"):
+            continue
+        if word and (_script_exists(Path(word)) or not certain):
+            return
+        if word:
+            raise PipetraceError(f"The script {word} does not exist (in {Path.cwd()}); check its path.")
+        break
+    raise PipetraceError("`node` without a script has nothing to record; name the application's script.")
+
+
+def _script_exists(script: Path) -> bool:
+    return script.exists() or any(script.with_name(script.name + end).exists() for end in (".js", ".json", ".node"))
 
 
 def _node_version(node: str) -> str:
     try:
-        text = subprocess.run([node, "--version"], capture_output=True, text=True, check=True, timeout=30).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        raise PipetraceError("Node.js is not found; install version 20 or newer.") from None
-    match = re.match(r"v(\d+)\.", text)
-    if match is None or int(match[1]) < OLDEST_NODE:
-        raise PipetraceError(f"This Node.js is {text}; pipetrace needs version {OLDEST_NODE} or newer.")
-    return text
+        found = subprocess.run([node, "--version"], capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        raise PipetraceError(f"{node} does not run; install Node.js {OLDEST_NODE} or newer.") from None
+    version = found.stdout.strip()
+    match = re.match(r"v(\d+)\.", version)
+    if match is None:
+        raise PipetraceError(f"{node} does not tell its version; install Node.js {OLDEST_NODE} or newer.")
+    if int(match[1]) < OLDEST_NODE:
+        raise too_old(version)
+    return version
 
 
-def _script(command: Sequence[str], program: str, cwd: Path) -> Path | None:
-    if _is_node(command[0]):
-        words = iter(command[1:])
-        for word in words:
-            if word == "--":
-                word = next(words, "")
-            elif word.startswith("-"):
-                if word in _FLAGS_WITH_VALUE:
-                    next(words, None)
-                continue
-            return _with_extension(cwd / word) if word else None
-        return None
-    name = Path(command[0]).name
-    if name == "npx":
-        words_left = [word for word in command[1:] if not word.startswith("-")]
-        return _installed(words_left[0], cwd) if words_left else None
-    if name in _LAUNCHERS:
-        return None
-    try:
-        first = Path(program).open("rb").readline(200)
-    except OSError:
-        return None
-    return Path(program) if first.startswith(b"#!") and b"node" in first else None
+def too_old(version: str) -> PipetraceError:
+    """The error for a Node.js that the agent cannot run in."""
+    return PipetraceError(f"Node.js {version} is too old; install Node.js {OLDEST_NODE} or newer.")
 
 
-def _with_extension(path: Path) -> Path:
-    if path.is_dir():
-        main = _main_of(path)
-        return path / (main or "index.js")
-    for ending in ("", ".js", ".cjs", ".mjs"):
-        candidate = path.with_name(path.name + ending)
-        if candidate.is_file():
-            return candidate
-    return path
-
-
-def _installed(name: str, cwd: Path) -> Path | None:
-    for folder in (cwd, *cwd.parents):
-        candidate = folder / "node_modules" / ".bin" / name
-        if candidate.exists():
-            return candidate
+def _package_root(file: Path) -> Path | None:
+    for directory in file.parents:
+        try:
+            if json.loads((directory / "package.json").read_bytes()).get("name"):
+                return directory
+        except (OSError, ValueError, AttributeError):
+            continue
+        if directory.parent.name == "node_modules":
+            break
     return None
-
-
-def _package_root(start: Path) -> Path:
-    for folder in (start, *start.parents):
-        if (folder / "package.json").is_file():
-            return folder
-    return start
-
-
-def _package(root: Path) -> dict[str, object]:
-    try:
-        package = json.loads((root / "package.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return package if isinstance(package, dict) else {}
-
-
-def _main_of(root: Path) -> str | None:
-    package = _package(root)
-    scripts = package.get("scripts")
-    start = scripts.get("start") if isinstance(scripts, dict) else None
-    if isinstance(start, str):
-        words = start.split()
-        if words and words[0] == "node":
-            for word in words[1:]:
-                if not word.startswith("-") and (root / word).is_file():
-                    return Path(word).as_posix()
-    main = package.get("main")
-    return main.removeprefix("./") if isinstance(main, str) and (root / main).is_file() else None
-
-
-def _name(root: Path, entry: Path | None) -> str:
-    name = _package(root).get("name")
-    text = name if isinstance(name, str) and name else (entry.stem if entry is not None else root.name)
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-") or "app"

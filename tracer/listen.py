@@ -1,9 +1,8 @@
-"""Learns from a small script in the process which of its servers listen, and where."""
+"""The listen probe seen from Python: how to load it into an application, and how to wait for its servers."""
 
 from __future__ import annotations
 
 import json
-import shlex
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,89 +12,110 @@ from typing import Literal, Protocol
 from pipetrace.errors import PipetraceError
 
 PROBE = Path(__file__).parent / "agent" / "listen.js"
-_QUIET_S = 0.15
+LISTEN_FILE = "PIPETRACE_LISTEN_FILE"
+SETTLE_S = 0.15
+"""An application counts as ready when no new server began to listen for this long."""
 
 Kind = Literal["http", "net", "dgram"]
 
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A server that listens."""
+    """A server of the application's main thread that listens."""
 
     kind: Kind
     address: str
     port: int
+    """0 for a local socket."""
     index: int
-    """Number of its listen() call within the process, from 0."""
+    """Number in order of `listen()` and `bind()` calls of its process."""
     pid: int
+    secure: bool = False
+    """It speaks TLS."""
+
+    @property
+    def host(self) -> str:
+        """An address by which a client on this machine reaches it."""
+        return {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1", "": "127.0.0.1"}.get(self.address, self.address)
 
 
-class Polled(Protocol):
-    """What is asked of a process: whether it has ended."""
+class Process(Protocol):
+    """What is waited for must tell when it ends (subprocess.Popen does)."""
 
     def poll(self) -> int | None:
-        """The exit status, or None while it runs."""
+        """Return the exit status, None while it runs."""
 
 
-def node_options(environment: Mapping[str, str], script: Path) -> str:
-    """NODE_OPTIONS of the environment with `--require script` added."""
-    quoted = f'"{script}"' if shlex.quote(str(script)) != str(script) else str(script)
-    return f"{environment.get('NODE_OPTIONS', '')} --require {quoted}".strip()
+def node_options(existing: str, *modules: Path) -> str:
+    """Return NODE_OPTIONS that also load some modules, whatever characters their paths have."""
+    words = [existing] if existing else []
+    for module in modules:
+        quoted = str(module).replace("\\", "\\\\").replace('"', '\\"')
+        words.append(f'--require "{quoted}"')
+    return " ".join(words)
 
 
 def probe_environment(env: Mapping[str, str], file: Path) -> dict[str, str]:
-    """The environment in which node loads the probe, which appends to ``file``."""
-    return {**env, "NODE_OPTIONS": node_options(env, PROBE), "PIPETRACE_LISTEN_FILE": str(file)}
+    """Return `env` with the probe added; it appends a line to `file` for each server."""
+    return {**env, "NODE_OPTIONS": node_options(env.get("NODE_OPTIONS", ""), PROBE), LISTEN_FILE: str(file)}
 
 
 def read_listeners(file: Path) -> list[Listener]:
-    """What the probe has written so far, in order of index; a line that is being written is left out."""
+    """Return the servers noted so far, in order of their numbers."""
     try:
         text = file.read_text(encoding="utf-8")
-    except FileNotFoundError:
+    except OSError:
         return []
     found = []
-    for line in text.splitlines():
-        try:
-            row = json.loads(line)
-        except ValueError:
-            continue
-        found.append(Listener(row["kind"], row["address"], row["port"], row["index"], row["pid"]))
-    return sorted(found, key=lambda listener: (listener.pid, listener.index))
+    for line in text.split("\n")[:-1]:
+        noted = json.loads(line)
+        found.append(
+            Listener(
+                noted["kind"],
+                noted["address"],
+                noted["port"],
+                noted["index"],
+                noted["pid"],
+                bool(noted.get("secure")),
+            )
+        )
+    return sorted(found, key=lambda listener: listener.index)
 
 
 def wait_for_listener(
-    file: Path, process: Polled, timeout_s: float, kind: Kind | None = None
+    file: Path, process: Process, timeout_s: float, kind: Kind | None = None
 ) -> list[Listener]:
-    """Wait until a server (of ``kind``) listens and no further one follows for 150 ms.
+    """Return the servers once one (of a kind) listens and no other followed for a moment.
 
-    Raises PipetraceError when the process ends before, or nothing listens within ``timeout_s`` seconds.
+    Raises PipetraceError when the process ends first, or when none listens within `timeout_s`.
     """
     deadline = time.monotonic() + timeout_s
-    seen = 0
-    since = time.monotonic()
+    found: list[Listener] = []
+    changed = time.monotonic()
     while True:
-        listeners = read_listeners(file)
-        if len(listeners) != seen:
-            seen, since = len(listeners), time.monotonic()
-        wanted = [listener for listener in listeners if kind is None or listener.kind == kind]
-        if wanted and time.monotonic() - since >= _QUIET_S:
-            return listeners
-        status = process.poll()
-        if status is not None:
+        ended = process.poll()
+        now = read_listeners(file)
+        if len(now) != len(found):
+            found, changed = now, time.monotonic()
+        ready = any(kind is None or listener.kind == kind for listener in found)
+        if ready and time.monotonic() - changed >= SETTLE_S:
+            return found
+        if ended is not None:
+            raise PipetraceError(f"The application ended with {describe_status(ended)} before it listened.")
+        if time.monotonic() >= deadline:
             raise PipetraceError(
-                f"The application ended with status {status} before it listened on a port; "
-                "its own messages above say why: start it by hand first."
+                f"The application did not listen within {timeout_s:g} s; give it longer, or check its command."
             )
-        if time.monotonic() > deadline:
-            raise PipetraceError(
-                f"The application did not listen on a port within {timeout_s:g} s; "
-                "give it longer with --wait, or leave --on-port away and use --duration."
-            )
-        time.sleep(0.02)
+        time.sleep(0.01)
 
 
-def main_port(listeners: list[Listener]) -> int:
-    """The port that users mean: of the first HTTP server, else of the first TCP server, else of the first socket."""
-    order = {"http": 0, "net": 1, "dgram": 2}
-    return min(listeners, key=lambda listener: (order[listener.kind], listener.index)).port
+def describe_status(status: int) -> str:
+    """Return an exit status in words; a negative one is a signal."""
+    if status >= 0:
+        return f"exit status {status}"
+    import signal
+
+    try:
+        return f"signal {signal.Signals(-status).name}"
+    except ValueError:
+        return f"signal {-status}"

@@ -27,8 +27,7 @@ from pipetrace.rewriter.view import FileView
 ROOT = Path(__file__).parents[2]
 SEED = int(os.environ.get("PIPETRACE_SEED", "1"))
 _DIGITS = {
-    digit: value
-    for value, digit in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
+    digit: value for value, digit in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
 }
 
 
@@ -90,7 +89,9 @@ def guard_everything(view: FileView) -> FileChange | None:
     functions = functions_of(view.parsed)[1:]
     orders = FileOrders(
         handlers=[
-            HandlerOrder(f"f{function.index}", function.handler_key, view.path, "", "s", function.start, function.end, ())
+            HandlerOrder(
+                f"f{function.index}", function.handler_key, view.path, "", "s", function.start, function.end, ()
+            )
             for function in functions
         ],
         guards=[
@@ -122,7 +123,9 @@ def all_names_map_back(view: FileView, change: FileChange) -> None:
     missing = [
         (node.name, node.range[0])
         for node in walk(view.parsed.tree)
-        if node.type == "Identifier" and node.range[0] not in hit and name.fullmatch(node.name)
+        if node.type == "Identifier"
+        and node.range[0] not in hit
+        and name.fullmatch(node.name)
         and view.text.startswith(node.name, node.range[0])
     ]
     assert missing == [], change.path

@@ -182,7 +182,6 @@ function opaque(fn, receiver, args, site, isNew) {
   }
   const compare = subjects.length > 0 && place.compared < COMPARISONS;
   const before = compare ? subjects.map(fingerprint) : [];
-  const inner = frame === null ? 0 : frame.inner;
   if (ids !== null) beginLibraryCall(height(), ids);
   let result;
   try {
@@ -192,8 +191,8 @@ function opaque(fn, receiver, args, site, isNew) {
     if (frame !== null && frame === state.frame && $pxs) {
       if (compare) place.compared++;
       subjects.forEach((subject, index) => {
-        // What nested invocations changed meanwhile they have recorded themselves.
-        const changed = compare && frame.inner === inner && fingerprint(subject) !== before[index];
+        // A nested invocation may have made the change as well; then both count as writers.
+        const changed = compare && fingerprint(subject) !== before[index];
         if (changed) place.changed = true;
         const hidden = subject === receiver && hides(subject, site);
         if (changed || (!compare && place.changed)) content(subject, BOTH, COMPARED, line);

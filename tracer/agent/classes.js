@@ -49,6 +49,15 @@ function classOfObject(value) {
   return classOfInstance(value, prototype);
 }
 
+/** Whether it is a promise of a library; no getter is called. @param {object} value */
+function isThenable(value) {
+  for (let object = value, depth = 0; object !== null && depth < 4; object = Object.getPrototypeOf(object), depth++) {
+    const descriptor = Object.getOwnPropertyDescriptor(object, 'then');
+    if (descriptor !== undefined) return typeof descriptor.value === 'function';
+  }
+  return false;
+}
+
 /** @param {object} value @param {object} prototype @returns {string} */
 function classOfInstance(value, prototype) {
   if (value instanceof http.IncomingMessage) {
@@ -61,6 +70,7 @@ function classOfInstance(value, prototype) {
   const maker = Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value;
   if (value instanceof EventEmitter && (maker === EventEmitter || maker === undefined)) return 'emitter';
   if (value instanceof net.Server) return 'emitter';
+  if (isThenable(value)) return 'promise';
   const name = typeof maker === 'function' ? Object.getOwnPropertyDescriptor(maker, 'name')?.value : undefined;
   return `instance:${typeof name === 'string' && name !== '' ? name.slice(0, 60) : '?'}`;
 }

@@ -1,0 +1,405 @@
+// @ts-check
+/** The entry's side of calls: picks a replica, sends, waits within bounds, and runs the original here when nobody can. */
+'use strict';
+
+const http = require('node:http');
+const M = require('./messages.js');
+const { Session } = require('./session.js');
+const { bindContext } = require('./peer.js');
+const { Reader, decode } = require('./codec/decode.js');
+const { encodeArgument } = require('./codec/encode.js');
+const { applyChanges } = require('./codec/changes.js');
+const { CannotTravel, PipetraceUnavailable, PipetraceViolation, errors } = require('./errors.js');
+const metrics = require('./metrics.js');
+const violations = require('./violations.js');
+
+/** @typedef {import('./handlers.js').Handler} Handler */
+/** @typedef {import('./peer.js').Peer} Peer */
+/** @typedef {import('./peer.js').Message} Message */
+
+const START_TIMEOUT_MS = Number(process.env.PIPETRACE_TIMEOUT_MS) || 60_000;
+/** Calls that a replica may have before it has begun them. */
+const CREDITS = Math.max(1, Number(process.env.PIPETRACE_CREDITS) || 4);
+const MAX_QUEUE = Math.max(1, Number(process.env.PIPETRACE_QUEUE) || 10_000);
+/** After so many calls in a row that could not travel, only every so many-th is tried. */
+const MISFITS = 20;
+const RETRY_EVERY = 256;
+
+/** The promise that a stub returns. It knows whether anybody waits for it. */
+class CallResult extends Promise {
+  static get [Symbol.species]() {
+    return Promise;
+  }
+
+  /** @param {(resolve: (value: any) => void, reject: (error: any) => void) => void} executor */
+  constructor(executor) {
+    super(executor);
+    this.consumed = false;
+  }
+
+  /**
+   * @param {any} [onValue] @param {any} [onError]
+   * @returns {Promise<any>}
+   */
+  then(onValue, onError) {
+    this.consumed = true;
+    return super.then(onValue, onError);
+  }
+}
+Object.defineProperty(CallResult.prototype, 'constructor', { value: CallResult, configurable: true });
+
+/** One call on its way. */
+class Call {
+  /** @param {Handler} handler @param {Function} original @param {any} self @param {any[]} args */
+  constructor(handler, original, self, args) {
+    this.handler = handler;
+    this.original = original;
+    this.self = self;
+    this.args = args;
+    /** @type {Replica | null} */
+    this.replica = null;
+    this.begun = false;
+    this.settled = false;
+    this.sentAt = 0;
+    /** @type {(value: any) => void} */ this.resolve = () => undefined;
+    /** @type {(error: any) => void} */ this.reject = () => undefined;
+    this.result = new CallResult((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+  }
+
+  /** Runs the original where it was called. */
+  runHere() {
+    this.settled = true;
+    let value;
+    try {
+      value = Reflect.apply(this.original, this.self, this.args);
+    } catch (error) {
+      this.threw(error);
+      return;
+    }
+    this.resolve(value);
+  }
+
+  /** @param {any} error that the handler threw before it returned: its caller, or nobody, catches it */
+  threw(error) {
+    if (this.result.consumed) {
+      this.reject(error);
+      return;
+    }
+    const last = this.args[this.args.length - 1];
+    const connect = typeof last === 'function' && this.args.some((value) => value instanceof http.IncomingMessage);
+    if (connect) last(error);
+    else if (!this.answer(error)) process.nextTick(() => { throw error; });
+  }
+
+  /** @param {any} error with which the handler's promise was rejected */
+  rejected(error) {
+    if (!this.result.consumed && this.answer(error)) return;
+    this.reject(error);
+  }
+
+  /** @param {any} error @returns {boolean} true if it is the runtime's own and the client has its answer */
+  answer(error) {
+    if (!(error instanceof PipetraceViolation || error instanceof PipetraceUnavailable)) return false;
+    const response = this.args.find((value) => value instanceof http.ServerResponse);
+    if (!response) return false;
+    if (response.headersSent) {
+      response.destroy();
+      return true;
+    }
+    for (const name of response.getHeaderNames()) response.removeHeader(name);
+    response.statusCode = error.status;
+    response.setHeader('Content-Type', 'text/plain; charset=utf-8');
+    response.end(`${http.STATUS_CODES[error.status]}\n`);
+    return true;
+  }
+
+  /** @param {Error} error the stage is gone or too slow */
+  fail(error) {
+    if (this.settled) return;
+    this.settled = true;
+    this.handler.counters.failed += 1;
+    if (this.replica) this.replica.finished(this);
+    const last = this.args[this.args.length - 1];
+    const connect = typeof last === 'function' && this.args.some((value) => value instanceof http.IncomingMessage);
+    if (this.result.consumed) this.reject(error);
+    else if (connect) last(error);
+    else if (!this.answer(error)) this.reject(error);
+  }
+}
+
+/** One copy of a stage. */
+class Replica {
+  /** @param {Pool} pool @param {number} number */
+  constructor(pool, number) {
+    this.pool = pool;
+    this.number = number;
+    /** @type {Peer | null} */
+    this.peer = null;
+    this.ready = false;
+    this.listens = -1;
+    this.waiting = 0;
+    this.outstanding = 0;
+    this.restarts = 0;
+    /** @type {() => number} share of time that its event loop is busy */
+    this.utilization = () => 0;
+  }
+
+  /** @param {Call} call */
+  finished(call) {
+    this.outstanding -= 1;
+    if (!call.begun) this.begun(call);
+    if (this.outstanding === 0 && this.peer) this.peer.link.unref();
+  }
+
+  /** @param {Call} call */
+  begun(call) {
+    call.begun = true;
+    this.waiting -= 1;
+    this.pool.advance();
+  }
+}
+
+/** The replicas of a stage, and the calls that wait for one of them. */
+class Pool {
+  /** @param {string} stage @param {Dispatcher} dispatcher */
+  constructor(stage, dispatcher) {
+    this.stage = stage;
+    this.dispatcher = dispatcher;
+    /** @type {Replica[]} */
+    this.replicas = [];
+    /** @type {{session: Session, message: Message}[]} */
+    this.queue = [];
+    this.turn = 0;
+    // Stands for the replica while a call waits: nothing is known of what it has.
+    this.placeholder = /** @type {any} */ ({ paths: new Set(), transfer: [], sharesMemory: true });
+  }
+
+  /** @returns {Replica | null} the one with the fewest calls, or null if none is ready */
+  pick() {
+    /** @type {Replica | null} */
+    let best = null;
+    const { replicas } = this;
+    for (let i = 0; i < replicas.length; i += 1) {
+      const replica = /** @type {Replica} */ (replicas[(this.turn + i) % replicas.length]);
+      if (!replica.ready) continue;
+      if (!best || replica.waiting < best.waiting
+        || (replica.waiting === best.waiting && replica.outstanding < best.outstanding)) best = replica;
+    }
+    this.turn += 1;
+    return best;
+  }
+
+  /** Gives waiting calls to replicas that have become free. */
+  advance() {
+    while (this.queue.length > 0) {
+      const replica = this.pick();
+      if (replica && replica.waiting >= CREDITS) return;
+      const { session, message } = /** @type {{session: Session, message: Message}} */ (this.queue.shift());
+      const { call } = session;
+      if (!call || call.settled) continue;
+      if (!replica || !replica.peer) {
+        call.handler.counters.local += 1;
+        this.dispatcher.takeBack(session);
+        continue;
+      }
+      session.peer = replica.peer;
+      this.dispatcher.deliver(replica, session, message);
+    }
+  }
+}
+
+class Dispatcher {
+  constructor() {
+    /** @type {Map<string, Pool>} */
+    this.pools = new Map();
+    this.nextSession = 2;
+    /** Calls that are sent and not begun, oldest first. @type {Set<Call>} */
+    this.unbegun = new Set();
+    /** @type {NodeJS.Timeout | null} */
+    this.watchdog = null;
+    metrics.setReplicas(() => this.describe());
+  }
+
+  /** @param {string} stage @returns {Pool} */
+  pool(stage) {
+    let pool = this.pools.get(stage);
+    if (!pool) {
+      pool = new Pool(stage, this);
+      this.pools.set(stage, pool);
+    }
+    return pool;
+  }
+
+  /** @param {Handler} handler @param {Function} original @param {any} self @param {any[]} args @param {any[]} captures @returns {any} */
+  call(handler, original, self, args, captures) {
+    const { counters } = handler;
+    const pool = this.pools.get(handler.plan.stage);
+    const replica = pool ? pool.pick() : null;
+    if (!pool || !replica || !replica.peer || pool.queue.length >= MAX_QUEUE) {
+      counters.local += 1;
+      return Reflect.apply(original, self, args);
+    }
+    if (handler.misfits >= MISFITS) {
+      handler.misfits += 1;
+      if (handler.misfits % RETRY_EVERY !== 0) {
+        counters.misfit += 1;
+        return Reflect.apply(original, self, args);
+      }
+    }
+    const free = replica.waiting < CREDITS;
+    const session = new Session(free ? replica.peer : pool.placeholder, this.nextSession, handler.id);
+    this.nextSession += 2;
+    const message = this.write(handler, session, args, captures);
+    if (!message) return Reflect.apply(original, self, args);
+    const call = new Call(handler, original, self, args);
+    session.call = call;
+    if (free) this.deliver(replica, session, message);
+    else pool.queue.push({ session, message });
+    return call.result;
+  }
+
+  /** @param {Handler} handler @param {Session} session @param {any[]} args @param {any[]} captures @returns {Message | null} */
+  write(handler, session, args, captures) {
+    /** @type {Message} */
+    const message = [M.CALL, session.id, handler.id, captures.length];
+    try {
+      for (let i = 0; i < captures.length; i += 1) encodeArgument(session, message, captures[i], false);
+      const count = args.length;
+      message.push(count);
+      for (let i = 0; i < count; i += 1) {
+        const value = args[i];
+        const post = typeof value === 'function' && i === count - 1 && args.some((other) => other instanceof http.IncomingMessage);
+        encodeArgument(session, message, value, post);
+      }
+    } catch (error) {
+      session.forgetPaths();
+      for (const bridge of session.bridges.values()) if (bridge.close) bridge.close();
+      handler.counters.misfit += 1;
+      if (handler.misfits === 0) violations.note(`${handler.id} runs on the entry stage: ${why(error)}.`);
+      handler.misfits += 1;
+      return null;
+    }
+    handler.misfits = 0;
+    bindContext(session);
+    return message;
+  }
+
+  /** @param {Replica} replica @param {Session} session @param {Message} message */
+  deliver(replica, session, message) {
+    const peer = /** @type {Peer} */ (replica.peer);
+    const call = /** @type {Call} */ (session.call);
+    call.replica = replica;
+    call.sentAt = performance.now();
+    call.handler.counters.sent += 1;
+    session.freshPaths = [];
+    if (replica.outstanding === 0) peer.link.ref();
+    replica.outstanding += 1;
+    replica.waiting += 1;
+    peer.keep(session);
+    peer.send(message);
+    this.watch(call);
+  }
+
+  /** @param {Call} call bounds the wait for its start */
+  watch(call) {
+    this.unbegun.add(call);
+    if (this.watchdog) return;
+    this.watchdog = setInterval(() => {
+      const limit = performance.now() - START_TIMEOUT_MS;
+      for (const waiting of this.unbegun) {
+        if (waiting.sentAt > limit) break;
+        this.unbegun.delete(waiting);
+        waiting.fail(errors.timedOut(waiting.handler.plan.stage, waiting.handler.id, START_TIMEOUT_MS));
+      }
+    }, Math.min(1000, START_TIMEOUT_MS / 2));
+    this.watchdog.unref();
+  }
+
+  /** @param {Session} session runs a call here that no replica has begun */
+  takeBack(session) {
+    const call = /** @type {Call} */ (session.call);
+    for (const bridge of session.bridges.values()) if (bridge.close) bridge.close();
+    session.released = true;
+    if (session.resource) session.resource.runInAsyncScope(() => call.runHere());
+    else call.runHere();
+  }
+
+  /** @param {Peer} peer @param {Session} session @param {Message} message */
+  onCallMessage(peer, session, message) {
+    const { call } = session;
+    if (!call || call.settled) return;
+    const replica = /** @type {Replica} */ (call.replica);
+    this.unbegun.delete(call);
+    switch (message[0]) {
+      case M.STARTED:
+        if (!call.begun) replica.begun(call);
+        return;
+      case M.REFUSED:
+        call.handler.counters.refused += 1;
+        if (call.handler.misfits === 0) violations.note(`${session.handler} runs on the entry stage: ${message[2]}.`);
+        call.handler.misfits += 1;
+        peer.paths.clear();
+        peer.forget(session);
+        replica.finished(call);
+        this.takeBack(session);
+        return;
+      default:
+        this.finish(peer, session, call, message);
+    }
+  }
+
+  /** @param {Peer} peer @param {Session} session @param {Call} call @param {Message} message */
+  finish(peer, session, call, message) {
+    const r = new Reader(message, 2);
+    const over = r.next();
+    const status = r.next();
+    call.settled = true;
+    const replica = /** @type {Replica} */ (call.replica);
+    metrics.observe(call.handler.counters, (performance.now() - call.sentAt) / 1000);
+    let value;
+    try {
+      applyChanges(session, r);
+      value = decode(session, r);
+    } catch (error) {
+      call.rejected(error);
+      replica.finished(call);
+      return;
+    }
+    session.done = true;
+    session.call = null;
+    if (over) peer.end(session);
+    else if (session.http) {
+      if (session.exchange && session.exchange.isOver()) peer.release(session);
+    } else if (session.references === 0) peer.forget(session);
+    else peer.maybeDrop(session);
+    replica.finished(call);
+    const complete = () => {
+      if (status === M.VALUE) call.resolve(value);
+      else if (status === M.THREW) call.threw(value);
+      else call.rejected(value);
+    };
+    if (status === M.THREW && session.resource) session.resource.runInAsyncScope(complete);
+    else complete();
+  }
+
+  /** @returns {any[]} */
+  describe() {
+    return [...this.pools.values()].flatMap((pool) => pool.replicas.map((replica) => ({
+      stage: pool.stage, replica: replica.number, ready: replica.ready, waiting: replica.waiting, queued: pool.queue.length,
+      outstanding: replica.outstanding, restarts: replica.restarts, utilization: replica.utilization(),
+      sent: replica.peer ? replica.peer.sent : 0, received: replica.peer ? replica.peer.received : 0,
+    })));
+  }
+}
+
+/** @param {unknown} error @returns {string} */
+function why(error) {
+  if (error instanceof CannotTravel) return error.message;
+  if (error instanceof RangeError) return 'a value is nested too deeply to travel';
+  return error instanceof Error ? `a value cannot travel (${error.message})` : 'a value cannot travel';
+}
+
+module.exports = { Dispatcher, Pool, Replica, Call };

@@ -1,0 +1,118 @@
+// @ts-check
+/** The handlers of the program: what runs here, and the stubs that stand for what runs elsewhere. */
+'use strict';
+
+const { context } = require('./context.js');
+const program = require('./program.js');
+const metrics = require('./metrics.js');
+
+/** @typedef {import('./plan.js').PlanHandler} PlanHandler */
+
+/**
+ * What is known of a moved handler here.
+ * @typedef {object} Handler
+ * @property {string} id
+ * @property {PlanHandler} plan
+ * @property {Function | null} fn  the function itself (form 'wrap')
+ * @property {Function | null} factory  makes the function from the captured values (form 'lift')
+ * @property {import('./metrics.js').Counters} counters
+ * @property {number} misfits  calls in a row whose values could not travel
+ */
+
+/** @type {Map<string, Handler>} */
+const handlers = new Map();
+
+/** @param {string} id @returns {Handler | null} null if the plan does not move it */
+function known(id) {
+  const found = handlers.get(id);
+  if (found) return found;
+  const plan = context.plan && context.plan.moved.get(id);
+  if (!plan || context.role === 'local') return null;
+  const handler = { id, plan, fn: null, factory: null, counters: metrics.countersOf(id, plan.stage), misfits: 0 };
+  handlers.set(id, handler);
+  return handler;
+}
+
+/** @param {PlanHandler} plan @returns {boolean} true if calls on this stage are run on this stage */
+function runsHere(plan) {
+  if (context.role === 'local' || plan.stage === context.stage) return true;
+  // A stage calls what is without state itself: one hop less.
+  return context.role === 'stage' && !(context.plan && context.plan.ownsState(plan.stage));
+}
+
+/** @param {Handler} handler @param {Function} original @param {any} self @param {any[]} args @param {any[]} captures @returns {any} */
+function call(handler, original, self, args, captures) {
+  if (context.dispatcher) return context.dispatcher.call(handler, original, self, args, captures);
+  if (context.upstream) return require('./stage.js').callElsewhere(handler, original, self, args, captures);
+  return Reflect.apply(original, self, args);
+}
+
+/** @param {Function} stub @param {Function} original makes the stub look like it */
+function dress(stub, original) {
+  const properties = Object.getOwnPropertyDescriptors(original);
+  for (const key of Reflect.ownKeys(properties)) {
+    const own = Reflect.getOwnPropertyDescriptor(stub, key);
+    if (!own || own.configurable) Object.defineProperty(stub, key, /** @type {any} */ (properties)[key]);
+    else if (own.writable && key === 'prototype') stub.prototype = original.prototype;
+  }
+  if (!Object.hasOwn(stub, 'toString')) {
+    Object.defineProperty(stub, 'toString', {
+      value: () => Function.prototype.toString.call(original), configurable: true, writable: true, enumerable: false,
+    });
+  }
+  const proto = Object.getPrototypeOf(original);
+  if (Object.getPrototypeOf(stub) !== proto) Object.setPrototypeOf(stub, proto);
+  program.stubbed.set(stub, original);
+}
+
+/**
+ * @param {string} id @param {Function} original
+ * @returns {Function} a stub, or the function itself where it runs
+ */
+function wrap(id, original) {
+  const handler = known(id);
+  if (!handler || typeof original !== 'function') return original;
+  handler.fn = original;
+  if (runsHere(handler.plan)) {
+    program.handlerValues.set(id, original);
+    return original;
+  }
+  /** @this {any} @param {any[]} args */
+  const stub = function (...args) {
+    if (new.target) return Reflect.construct(original, args, new.target === stub ? original : new.target);
+    return call(handler, original, this, args, []);
+  };
+  dress(stub, original);
+  program.handlerValues.set(id, stub);
+  return stub;
+}
+
+/** @param {string} id @param {Function} make @param {() => any[]} captures @returns {Function} */
+function lift(id, make, captures) {
+  const handler = known(id);
+  // Without the captured values nothing runs, but name and length can be seen.
+  if (!handler) return make(...captures());
+  handler.factory = make;
+  if (runsHere(handler.plan)) return make(...captures());
+  const shown = make();
+  /** @type {Function | null} */
+  let original = null;
+  /** @this {any} @param {any[]} args */
+  const stub = function (...args) {
+    const values = captures();
+    if (!original) original = /** @type {Function} */ (make(...values));
+    return call(handler, original, this, args, values);
+  };
+  dress(stub, shown);
+  const { name } = handler.plan;
+  if (!shown.name && name && !name.startsWith('function@')) Object.defineProperty(stub, 'name', { value: name, configurable: true });
+  return stub;
+}
+
+/** @param {string} id @param {Function} make */
+function factory(id, make) {
+  const handler = known(id);
+  if (handler) handler.factory = make;
+}
+
+module.exports = { handlers, wrap, lift, factory };

@@ -1,0 +1,147 @@
+"""V8's CPU profiles summed up: time per application function, and the share that the agent itself took."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+from pipetrace.tracer.static_tables import LoadedFile
+
+Frame = tuple[str, int, int, str]
+"""Absolute path, 0-based line and column, name."""
+
+_AGENT = str(Path(__file__).resolve().parent / "agent") + "/"
+_WAITING = _AGENT + "channel.js"
+_IDLE = frozenset({"(idle)", "(root)"})
+
+
+@dataclass(slots=True)
+class _Sum:
+    self_us: float = 0.0
+    total_us: float = 0.0
+    samples: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HotRow:
+    """A row of the table ``hot``."""
+
+    function_id: int
+    self_us: float
+    total_us: float
+    samples: int
+
+
+class CpuProfile:
+    """Profiles of one or several processes; ``add`` may be called from any thread."""
+
+    def __init__(self) -> None:
+        self._sums: dict[Frame, _Sum] = defaultdict(_Sum)
+        self._lock = threading.Lock()
+        self.busy_us = 0.0
+        """Time in which the processes did something."""
+        self.agent_us = 0.0
+        """Of that: time in the agent, with everything it called."""
+        self.waiting_us = 0.0
+        """Time in which modules waited to be instrumented; not part of the other two."""
+
+    def add(self, profile: Mapping[str, Any]) -> None:
+        """Add a profile as the DevTools protocol gives it."""
+        nodes = {node["id"]: node for node in profile["nodes"]}
+        own_us: dict[int, float] = defaultdict(float)
+        hits: dict[int, int] = defaultdict(int)
+        samples, deltas = profile.get("samples", ()), profile.get("timeDeltas", ())
+        # A sample stands for the time until the next one.
+        for node, delta in zip(samples, [*deltas[1:], 0], strict=True):
+            own_us[node] += max(delta, 0)
+            hits[node] += 1
+        with self._lock:
+            for node in profile["nodes"][:1]:
+                self._walk(nodes, node["id"], own_us, hits)
+
+    def hot(self, files: Sequence[LoadedFile], app_root: Path) -> list[HotRow]:
+        """Return the time of each function of the application, the hottest first."""
+        found: dict[int, _Sum] = defaultdict(_Sum)
+        by_path = {str(app_root / file.path): file for file in files if file.static is not None}
+        for frame, summed in self._sums.items():
+            file = by_path.get(frame[0])
+            function = None if file is None else _function_at(file, frame)
+            if function is not None:
+                total = found[function]
+                total.self_us += summed.self_us
+                total.total_us += summed.total_us
+                total.samples += summed.samples
+        rows = [HotRow(function, s.self_us, s.total_us, s.samples) for function, s in found.items()]
+        return sorted(rows, key=lambda row: (-row.self_us, row.function_id))
+
+    def _walk(
+        self, nodes: Mapping[int, dict[str, Any]], root: int, own_us: Mapping[int, float], hits: Mapping[int, int]
+    ) -> None:
+        below: dict[int, float] = {}
+        order, stack = [], [root]
+        while stack:
+            node = stack.pop()
+            order.append(node)
+            stack.extend(nodes[node].get("children", ()))
+        for node in reversed(order):
+            below[node] = own_us.get(node, 0.0) + sum(below[child] for child in nodes[node].get("children", ()))
+        # The frames above each node, so that recursion counts once in the total.
+        pending: list[tuple[int, frozenset[Frame], str]] = [(root, frozenset(), "")]
+        while pending:
+            node, above, inside = pending.pop()
+            frame = _frame(nodes[node]["callFrame"])
+            spent = own_us.get(node, 0.0)
+            if frame[0].startswith(_AGENT):
+                inside = "waiting" if frame[0] == _WAITING or inside == "waiting" else "agent"
+            elif frame[0] and inside == "agent" and not frame[0].startswith("node:"):
+                inside = ""  # the agent calls the application's own function (a module's evaluation)
+            if inside == "waiting":
+                self.waiting_us += spent
+            elif frame[3] not in _IDLE:
+                self.busy_us += spent
+                if inside == "agent":
+                    self.agent_us += spent
+            if frame[0] and not frame[0].startswith("node:"):
+                summed = self._sums[frame]
+                summed.self_us += spent
+                summed.samples += hits.get(node, 0)
+                if frame not in above:
+                    summed.total_us += below[node]
+                    above |= {frame}
+            pending.extend((child, above, inside) for child in nodes[node].get("children", ()))
+
+
+def _frame(call: Mapping[str, Any]) -> Frame:
+    url = call.get("url", "")
+    path = unquote(urlparse(url).path) if url.startswith("file:") else url
+    return path, call.get("lineNumber", -1), call.get("columnNumber", -1), call.get("functionName", "")
+
+
+def _function_at(file: LoadedFile, frame: Frame) -> int | None:
+    """Return the id of the function that the engine reports at a place of the instrumented text.
+
+    Probes shift columns and never lines, and they keep the order of functions on a line.
+    """
+    assert file.static is not None
+    _, line, column, name = frame
+    candidates = [
+        index for index, start in enumerate(file.static.starts) if index > 0 and start[0] == line
+    ]
+    if name == "" and line <= 0 and column <= 0:
+        return file.function_base
+    named = [index for index in candidates if _same_name(file.static.functions[index]["name"], name)]
+    candidates = named or candidates
+    if not candidates:
+        return None
+    # The last one that begins at or before the shifted column cannot be told; the nearest from the left is.
+    before = [index for index in candidates if file.static.starts[index][1] <= column]
+    return file.function_base + (before or candidates)[-1 if len(candidates) == 1 else 0]
+
+
+def _same_name(name: str, reported: str) -> bool:
+    return bool(name) and (reported == name or reported.rpartition(".")[2] == name)
