@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -28,8 +29,11 @@ BASELINES = HERE / "baselines"
 SHOP = HERE.parent / "examples" / "shop"
 PISCINA = ("piscina", "5.3.2")
 MARKSERV = ("markserv", "1.17.4")
-LIGHT_RATE = 40.0
+LIGHT_RATE = 20.0
 """Light requests a second beside the load, at fixed times."""
+
+LIGHT_CONNECTIONS = 10
+"""Enough that a late answer does not hold back the next request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,10 @@ class Load:
 
     def groups(self, connections: int) -> list[Group]:
         """The load, and light requests beside it."""
-        return [Group("load", self.requests, connections), Group("light", self.light, 2, rate=LIGHT_RATE)]
+        return [
+            Group("load", self.requests, connections),
+            Group("light", self.light, LIGHT_CONNECTIONS, rate=LIGHT_RATE),
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +81,8 @@ def post(url: str, body: bytes, **headers: str) -> bytes:
 
 
 def _request(method: str, url: str, headers: dict[str, str], body: bytes) -> bytes:
-    lines = [f"{method} {url} HTTP/1.1", "Host: 127.0.0.1", *(f"{k.replace('_', '-')}: {v}" for k, v in headers.items())]
+    named = (f"{key.replace('_', '-')}: {value}" for key, value in headers.items())
+    lines = [f"{method} {url} HTTP/1.1", "Host: 127.0.0.1", *named]
     return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
 
 
@@ -93,7 +101,8 @@ def _example() -> App:
     markdown = {"Content_Type": "text/markdown"}
     sign_in = json.dumps({"user": "ada", "password": "correct horse"}).encode()
     light = (get("/me", x_session="light", x_user="light"), get("/"))
-    dominant = Load("one heavy handler", (post("/preview", text, **markdown),), light, 1.7)
+    manual = (SHOP / "content" / "manual.md").read_bytes()
+    dominant = Load("one heavy handler", (post("/preview", manual, **markdown),), light, 1.7)
     mixed = Load(
         "mixed",
         (
@@ -120,7 +129,7 @@ def _markserv() -> App:
         shutil.copyfile(page, docs / page.name)
     (docs / "light.txt").write_text("light\n", encoding="utf-8")
     light = (get("/light.txt"),)
-    dominant = Load("one heavy handler", (get("/guide.md"),), light, 1.7)
+    dominant = Load("one heavy handler", (get("/manual.md"),), light, 1.7)
     mixed = Load("mixed", (get("/guide.md"), get("/about.md"), get("/light.txt"), get("/")), light, 1.4)
     arguments = (str(docs), "-p", "0", "--livereloadport", "false", "--browser", "false", "--silent")
     return App("markserv", docs, package / "lib" / "cli.js", arguments, (dominant, mixed))
@@ -161,15 +170,14 @@ def load_config(
 
 
 def _base64(data: bytes) -> str:
-    import base64
-
     return base64.b64encode(data).decode()
 
 
 def pipetrace(*args: str, cwd: Path) -> str:
     """Run one verb of pipetrace and return its stdout. Raises PipetraceError when it fails."""
     click.echo(f"pipetrace {args[0]}", err=True)
-    done = subprocess.run([sys.executable, "-m", "pipetrace", *args], cwd=cwd, capture_output=True, text=True, check=False)
+    words = [sys.executable, "-m", "pipetrace", *args]
+    done = subprocess.run(words, cwd=cwd, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         said = (done.stderr.strip() or done.stdout.strip()).splitlines()
         raise PipetraceError(f"pipetrace {args[0]} failed: {said[-1] if said else 'it printed nothing'}")

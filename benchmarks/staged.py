@@ -79,8 +79,8 @@ def _measure_load(
             with _running(starters[name]) as (running, scratch):
                 figures = measure(running, load.groups(connections), duration_s=duration_s, warmup_s=WARMUP_S)
                 taken[name].append(figures)
-            if name.startswith("staged"):
-                moved[name] = moved.get(name, 0) + sum(away for _, away, _ in read_notes(scratch).calls)
+                if name.startswith("staged"):
+                    moved[name] = moved.get(name, 0) + sum(away for _, away, _ in read_notes(running, scratch).calls)
     return {name: medians(figures) for name, figures in taken.items()}, moved
 
 
@@ -188,8 +188,8 @@ def main(
     known = common.environment()
     head = [
         f"# {app.name}: original, staged, cluster, pool by hand\n",
-        f"{rounds} interleaved rounds of {duration:g} s, medians; {connections} clients and {common.LIGHT_RATE:g} light "
-        f"requests/s beside them; load generator on the same {known['cores']} cores. Node {known['node']}, "
+        f"{rounds} interleaved rounds of {duration:g} s, medians; {connections} clients and {common.LIGHT_RATE:g} "
+        f"light requests/s beside them; load generator on the same {known['cores']} cores. Node {known['node']}, "
         f"pipetrace {known['pipetrace']}, {time.strftime('%Y-%m-%d')}. "
         + (f"The machine was not quiet: {', '.join(busy)}." if busy else "Nothing else ran on the machine."),
         "",

@@ -7,7 +7,7 @@ the original, whatever was edited before. No edits give the same text, character
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -130,6 +130,25 @@ class Edits:
             content: whether the map carries the original text.
         """
         return source_map(self._pieces(), self.text, path, source_name, content=content)
+
+    def places(self, offsets: Iterable[int]) -> list[int]:
+        """Return where characters of the original stand in the edited text.
+
+        A character that was replaced stands where its replacement begins; insertions before it count.
+        """
+        starts: list[tuple[int, int, int]] = []
+        base = 0
+        for piece in self._pieces():
+            if piece.verbatim:
+                starts.append((piece.start, len(piece.text), base))
+            base += len(piece.text)
+        starts.sort()
+        found = []
+        for offset in offsets:
+            index = bisect_right(starts, offset, key=lambda entry: entry[0]) - 1
+            start, length, place = starts[index] if index >= 0 else (0, 0, 0)
+            found.append(place + min(offset - start, length))
+        return found
 
     def __bool__(self) -> bool:
         """Tell whether there is any edit."""

@@ -188,7 +188,7 @@ class _Build:
                 return plan.Reason(
                     "owns-state",
                     f"{milliseconds(cost.mean_us)} a call, {share} of the handlers' CPU; its state "
-                    f"`{owned[0].name}` ({owned[0].place}) is used nowhere else and goes with it.",
+                    f"`{owned[0].name}` ({owned[0].place}) goes with it.",
                 )
             return plan.Reason(
                 "stateless-heavy",
@@ -242,7 +242,7 @@ class _Build:
                     file=item.file,
                     line=item.line,
                     klass=item.klass,
-                    owner=self._owners.get(item.id, "entry" if item.klass == "resource" else ""),
+                    owner=self._owners.get(item.id, ""),
                     handlers=tuple(self._analysis.ids[function] for function in item.functions),
                     form=item.form,
                     evidence=tuple(

@@ -31,6 +31,8 @@ CARRIED = frozenset({"http.request", "http.response"})
 """Resources that the runtime carries to a stage."""
 BOUND = frozenset({"socket", "stream", "timer", "emitter"})
 """Resources that stay where they were made."""
+_LIBRARY = frozenset({"plain", "function", "module"})
+"""What libraries group their functions in."""
 
 _RANK: dict[Class, int] = {"state": 3, "resource": 2, "communication": 1, "init-only": 0}
 _MOST_PAIRS = 5000
@@ -161,11 +163,20 @@ class _Judge:
         self._splits: set[Split] = set()
         self._judged_pairs: set[tuple[str, int, int, int, int]] = set()
         self._declared = _declared_lines(recording, self._files)
+        self._required = {
+            (recording.file_of(capture.scope), capture.name)
+            for captures in recording.captures.values()
+            for capture in captures
+            if capture.module_level and capture.init_kind == "require" and capture.scope in recording.functions
+        }
 
     def take(self, location: Location, span: slice) -> None:
         """Judge one location by its accesses."""
         early, late, seen_write = self._split_by_phase(span)
-        key, name = location_key(location, self._files, self._recording.functions)
+        by_chain = location.klass in CARRIED or (location.klass in BOUND and not location.born_init)
+        key, name = location_key(
+            location, self._files, self._recording.functions, by_chain and location.kind != "variable"
+        )
         item = self._items.get(key)
         if item is None:
             item = self._items[key] = _Gathered(location)
@@ -176,17 +187,20 @@ class _Judge:
         written = any(touch.writes for touch in late)
         item.any_write |= written
         item.seen_write |= written and seen_write
-        klass = self._klass(key, location, item, early, late, written)
+        klass = self._klass(key, location, item, early, late, seen_write)
         if _RANK[klass] > _RANK[item.klass]:
             item.klass = klass
 
     def _klass(
-        self, key: str, location: Location, item: _Gathered, early: list[_Touch], late: list[_Touch], written: bool
+        self, key: str, location: Location, item: _Gathered, early: list[_Touch], late: list[_Touch], seen_write: bool
     ) -> Class:
+        written = any(touch.writes for touch in late)
         late_init = self._writes_after(early, late)
         if not written and not late_init:
             return "init-only" if location.born_init or not late else "communication"
         on_object = location.kind != "variable"
+        if on_object and not seen_write and not late_init and self._is_of_library(location):
+            return "init-only"
         if on_object and location.klass in CARRIED:
             return "resource"
         outlives = location.born_init or len({self._chain(touch) for touch in late}) > 1
@@ -203,6 +217,19 @@ class _Judge:
             item.evidence.update(self._evidence(early + late if late_init else late))
             return "state"
         return self._within_one_chain(key, item, late)
+
+    def _is_of_library(self, location: Location) -> bool:
+        """Whether an object only groups a library's functions, as `zlib` or `PNG.sync` does.
+
+        Calling one of them hands the object itself to the library as `this`. What libraries keep inside is not
+        recorded for plain calls either, and they are taken to answer the same on every stage.
+        """
+        if location.klass not in _LIBRARY or location.file is not None:
+            return False
+        if not location.root_variable:
+            return not location.born_init
+        file, _, name = location.root_variable.rpartition("#")
+        return (file, name) in self._required
 
     def _within_one_chain(self, key: str, item: _Gathered, touches: list[_Touch]) -> Class:
         klass: Class = "communication"
@@ -306,13 +333,27 @@ class _Judge:
     def _chain(self, touch: _Touch) -> int:
         return int(self._recording.invocations.chain[touch.at])
 
+    def _held_by(self, gathered: _Gathered) -> tuple[str, str, int] | None:
+        """(name, file, line) of the variable that most of its users hold an object of this class in."""
+        wanted = gathered.first.klass
+        votes: dict[tuple[str, str, int], int] = {}
+        for function in sorted(gathered.functions):
+            for capture in self._recording.captures.get(function, ()):
+                shapes = self._recording.slot(function, f"capture:{capture.name}")
+                if capture.scope in self._recording.functions and any(shape.klass == wanted for shape in shapes):
+                    place = (capture.name, self._recording.file_of(capture.scope), capture.line)
+                    votes[place] = votes.get(place, 0) + 1
+        return min(votes, key=lambda place: (-votes[place], place), default=None) if wanted not in CARRIED else None
+
     def result(self) -> Classification:
         """The gathered items, in order of their ids."""
         items: dict[str, Item] = {}
+        renamed: dict[str, str] = {}
         functions = self._recording.functions
         for key in sorted(self._items):
             gathered = self._items[key]
             first = gathered.first
+            name = self._names[key]
             file, line = self._files.get(first.file, "") if first.file is not None else "", first.line
             module_level = bool(first.root_variable)
             if first.root_variable:
@@ -322,9 +363,16 @@ class _Judge:
                 module_level = first.scope is None or (
                     first.scope in functions and functions[first.scope].kind == "module"
                 )
-            items[key] = Item(
-                id=key,
-                name=self._names[key],
+            elif not file:
+                held = self._held_by(gathered)
+                if held is not None:
+                    name, file, line = held
+                    renamed[key] = f"{file}:{name}@{line}"
+                    renamed[key] = key if renamed[key] in self._items or renamed[key] in items else renamed[key]
+            item_id = renamed.get(key, key)
+            items[item_id] = Item(
+                id=item_id,
+                name=name,
                 file=file,
                 line=line,
                 klass=gathered.klass,
@@ -338,8 +386,11 @@ class _Judge:
                 guessed=gathered.any_write and not gathered.seen_write,
                 local=gathered.klass == "state" and not gathered.cross,
             )
-        splits = tuple(sorted(self._splits, key=lambda split: (split.unit, split.item, split.other)))
-        return Classification(items, splits)
+        splits = {Split(split.unit, split.other, renamed.get(split.item, split.item)) for split in self._splits}
+        return Classification(
+            dict(sorted(items.items())),
+            tuple(sorted(splits, key=lambda split: (split.unit, split.item, split.other))),
+        )
 
 
 def _declared_lines(recording: Recording, files: Mapping[int, str]) -> dict[tuple[str, str], int]:

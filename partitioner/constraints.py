@@ -84,6 +84,13 @@ class _Facts:
         self.handled: set[int] = set()
         self.synchronous: set[int] = set()
         self.opens: set[int] = set()
+        self.assigned = {
+            (capture.scope, capture.name)
+            for captures in recording.captures.values()
+            for capture in captures
+            if capture.writes
+        }
+        """Variables that a function inside the declaring one assigns."""
         for at, (function, kind, chain, nested) in enumerate(
             zip(rows.function.tolist(), rows.kind.tolist(), rows.chain.tolist(), rows.nested.tolist(), strict=True)
         ):
@@ -111,7 +118,7 @@ def _mobility(recording: Recording, facts: _Facts, unit: int, held: list[Refusal
     refusals = [
         *_refused_by_form(recording, function),
         *_refused_by_call(recording, facts, function, http),
-        *_refused_by_captures(recording, function, local),
+        *_refused_by_captures(recording, facts, function, local),
         *_refused_by_arguments(recording, function, arguments, http),
         *held,
     ]
@@ -238,8 +245,8 @@ def _refused_by_call(recording: Recording, facts: _Facts, function: Function, ht
         found.append(
             Refusal(
                 "called-synchronously",
-                f"{name} runs while the call that it was passed to is still active, which waits for it ({where}).",
-                "Collect the work first and give it to an async function.",
+                f"{name} is called while another handler is at work, which may count on what it does ({where}).",
+                "Make it an async function, and wait for its promise.",
             )
         )
     if not at_init and any(rupture.kind == "start" for rupture in ruptures):
@@ -265,12 +272,26 @@ def _refused_by_call(recording: Recording, facts: _Facts, function: Function, ht
     return found
 
 
-def _refused_by_captures(recording: Recording, function: Function, local: tuple[Capture, ...]) -> list[Refusal]:
+def _is_settled(recording: Recording, facts: _Facts, function: Function, capture: Capture) -> bool:
+    """Whether a variable that is assigned again has its last value before any handler can see it.
+
+    So it is with `options = options || {}`: only the declaring function itself assigns it, and that has returned
+    when an event fires. The names to pass along are read then, and not when the handler is registered.
+    """
+    declaring = recording.functions.get(capture.scope)
+    if declaring is None or declaring.is_async or declaring.is_generator or function.id in facts.called:
+        return False
+    return (capture.scope, capture.name) not in facts.assigned
+
+
+def _refused_by_captures(
+    recording: Recording, facts: _Facts, function: Function, local: tuple[Capture, ...]
+) -> list[Refusal]:
     found: list[Refusal] = []
     for capture in local:
         where = f"{recording.file_of(capture.scope)}:{capture.line}"
         name = short(recording, function.id)
-        if capture.reassigned or capture.writes:
+        if capture.writes or (capture.reassigned and not _is_settled(recording, facts, function, capture)):
             how = "it assigns itself" if capture.writes else "is assigned again after its declaration"
             found.append(
                 Refusal(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipetrace.partitioner.analysis import Analysis
 from pipetrace.partitioner.problem import ENTRY, Problem
-from pipetrace.partitioner.reasons import blames, listed, milliseconds, percent, phrase
+from pipetrace.partitioner.reasons import blames, factor, listed, milliseconds, percent, phrase
 from pipetrace.partitioner.scaling import limit_of
 from pipetrace.partitioner.solve import Solution
 
@@ -40,7 +40,7 @@ def _gain(analysis: Analysis, problem: Problem, solution: Solution) -> str:
             "call no longer hold up all other requests."
         )
     counted = f"{machines} machines" if analysis.transport == "nats" else f"{machines} cores"
-    return f"{counted} should give {solution.speedup:.1f}× with {what}; limit: {_bare(limit)}."
+    return f"{counted} should give {factor(solution.speedup)} with {what}; limit: {_bare(limit)}."
 
 
 def _bare(limit: str) -> str:

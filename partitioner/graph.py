@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipetrace.partitioner.recording import CALL, HANDLER, INIT, RESUME, Floats, Ints, Recording
+from pipetrace.partitioner.recording import CALL, HANDLER, INIT, NONE, RESUME, Floats, Ints, Recording
 
 Path = tuple[int, ...]
 
@@ -57,6 +57,8 @@ class Graph:
     """By index of the invocation."""
     root_of: Ints
     """By index of the invocation: index of the invocation that entered its innermost unit."""
+    outer_of: Ints
+    """By index of an invocation that entered a unit: index of that which entered the unit around it, or NONE."""
     init: frozenset[int]
     """Chains that began with the evaluation of a module."""
     requests: int
@@ -66,17 +68,12 @@ class Graph:
     """Index of an invocation by its id."""
 
     def instance(self, recording: Recording, at: int, unit: int) -> int:
-        """Index of the invocation that entered ``unit`` around the invocation with index ``at``."""
-        rows = recording.invocations
-        seen = at
-        while True:
-            root = int(self.root_of[seen])
-            if int(rows.function[root]) == unit:
-                return root
-            parent = self.index.get(int(rows.parent[root]))
-            if parent is None:
-                return root
-            seen = parent
+        """Index of the invocation that entered ``unit`` around the invocation with index ``at``; NONE if none did."""
+        function = recording.invocations.function
+        root = int(self.root_of[at])
+        while root != NONE and int(function[root]) != unit:
+            root = int(self.outer_of[root])
+        return root
 
 
 def build_graph(recording: Recording) -> Graph:
@@ -84,7 +81,7 @@ def build_graph(recording: Recording) -> Graph:
     rows = recording.invocations
     index = {int(number): position for position, number in enumerate(rows.id.tolist())}
     init = frozenset(_init_chains(recording))
-    paths, path_of, root_of = _paths(recording, index)
+    paths, path_of, root_of, outer_of = _paths(recording, index, init)
     cpu = _estimated_cpu(recording, path_of)
     steady = ~np.isin(rows.chain, np.fromiter(init, dtype=np.int64, count=len(init))) & (rows.kind != INIT)
     enters = steady & ((rows.kind == HANDLER) | (rows.kind == CALL)) & (root_of == np.arange(len(rows)))
@@ -99,6 +96,7 @@ def build_graph(recording: Recording) -> Graph:
         units=_units(cells),
         cell_of=number_of[path_of],
         root_of=root_of,
+        outer_of=outer_of,
         init=init,
         requests=sum(1 for chain in recording.chains.values() if chain.kind == "http"),
         cpu_us=float(total.sum()),
@@ -172,6 +170,9 @@ class _Inside:
         if any(rupture.during_init > 0 for rupture in ruptures):
             # Registered on every stage alike; reached from here only through a function that came in, as `next`.
             return not self._takes_functions(unit)
+        for creator in self._recording.ancestors(function):
+            if any(rupture.during_init > 0 for rupture in self._recording.ruptures.get(creator, ())):
+                return not self._takes_functions(unit)
         if ruptures:
             return True
         at_top = not self._lexical_of(function)
@@ -201,65 +202,103 @@ class _Inside:
         return found
 
 
-def _paths(recording: Recording, index: Mapping[int, int]) -> tuple[list[Path], Ints, Ints]:
-    """For every invocation the number of its path, and the invocation that entered the path's last unit."""
+def _paths(recording: Recording, index: Mapping[int, int], init: frozenset[int]) -> tuple[list[Path], Ints, Ints, Ints]:
+    """Paths, and for every invocation the number of its path, the entry of its last unit, and of the one around.
+
+    A handler runs where the function that made it ran. Mostly that is what triggered it too; where it is not (a
+    listener on a request is triggered by the connection), the latest invocation of its maker counts.
+    """
     rows = recording.invocations
-    inside = _Inside(recording)
-    paths: list[Path] = [()]
-    numbers: dict[Path, int] = {(): 0}
-    steps: dict[tuple[int, int, int, bool], tuple[int, bool]] = {}
-
-    def step(before: int, function: int, kind: int, nested: bool) -> tuple[int, bool]:
-        known = steps.get((before, function, kind, nested))
-        if known is not None:
-            return known
-        path = paths[before]
-        if kind == HANDLER:
-            path = inside.prefix(path, function, nested)
-        again = function in path
-        if not again:
-            path = (*path, function)
-        number = numbers.get(path)
-        if number is None:
-            number = numbers[path] = len(paths)
-            paths.append(path)
-        steps[(before, function, kind, nested)] = (number, again)
-        return number, again
-
+    folder = _Folder(recording, init)
     count = len(rows)
-    path_of = [-1] * count
-    root_of = [-1] * count
-    function, kind = rows.function.tolist(), rows.kind.tolist()
-    nested, parent, first = rows.nested.tolist(), rows.parent.tolist(), rows.first.tolist()
+    kind, parent, first = rows.kind.tolist(), rows.parent.tolist(), rows.first.tolist()
     waiting: list[int] = []
     pending = [False] * count
     for begin in range(count):
         waiting.append(begin)
         while waiting:
             at = waiting[-1]
-            if path_of[at] >= 0:
+            if folder.path_of[at] >= 0:
                 waiting.pop()
                 continue
             pending[at] = True
-            is_resume = kind[at] == RESUME
-            before = index.get(first[at] if is_resume and first[at] >= 0 else parent[at], -1)
-            if before >= 0 and path_of[before] < 0 and not pending[before]:
+            cause = first[at] if kind[at] == RESUME and first[at] >= 0 else parent[at]
+            before = index.get(cause, NONE)
+            if before >= 0 and folder.path_of[before] < 0 and not pending[before]:
                 waiting.append(before)
                 continue
             waiting.pop()
-            if before >= 0 and path_of[before] < 0:
-                before = -1  # A broken trace: two invocations that name each other as their cause.
-            if kind[at] == INIT:
-                path_of[at], root_of[at] = 0, at
-            elif is_resume and before >= 0 and function[before] == function[at]:
-                path_of[at], root_of[at] = path_of[before], root_of[before]
-            else:
-                start = path_of[before] if before >= 0 else 0
-                path_of[at], again = step(start, function[at], kind[at], nested[at])
-                root_of[at] = at
-                if again:
-                    root = root_of[before]
-                    while function[root] != paths[path_of[at]][-1]:
-                        root = root_of[index[parent[root]]]
-                    root_of[at] = root
-    return paths, np.asarray(path_of, dtype=np.int64), np.asarray(root_of, dtype=np.int64)
+            if before >= 0 and folder.path_of[before] < 0:
+                before = NONE  # A broken trace: two invocations that name each other as their cause.
+            folder.place(at, before)
+    columns = (np.asarray(column, dtype=np.int64) for column in (folder.path_of, folder.root_of, folder.outer_of))
+    return (folder.paths, *columns)  # type: ignore[return-value]
+
+
+class _Folder:
+    """Gives one invocation after the other its path."""
+
+    def __init__(self, recording: Recording, init: frozenset[int]) -> None:
+        rows = recording.invocations
+        self.paths: list[Path] = [()]
+        self.path_of = [NONE] * len(rows)
+        self.root_of = [NONE] * len(rows)
+        self.outer_of = [NONE] * len(rows)
+        self._numbers: dict[Path, int] = {(): 0}
+        self._steps: dict[tuple[int, int, bool], int] = {}
+        self._inside = _Inside(recording)
+        self._makers = {number: recording.ancestors(number) for number in recording.functions}
+        self._latest: dict[tuple[int, int], int] = {}
+        self._function, self._kind = rows.function.tolist(), rows.kind.tolist()
+        self._nested, self._chain = rows.nested.tolist(), rows.chain.tolist()
+        self._init = init
+
+    def place(self, at: int, before: int) -> None:
+        """Place the invocation with index ``at``, whose cause has the index ``before`` and is placed already."""
+        function, kind = self._function[at], self._kind[at]
+        if kind == INIT:
+            self.path_of[at], self.root_of[at] = 0, at
+            return
+        if kind == RESUME and before >= 0 and self._function[before] == function:
+            self.path_of[at], self.root_of[at] = self.path_of[before], self.root_of[before]
+            return
+        path, root = self._around(at, before, function, kind)
+        if function in path:
+            self.path_of[at], self.root_of[at] = self._number(path), root
+        else:
+            self.path_of[at], self.root_of[at], self.outer_of[at] = self._number((*path, function)), at, root
+        if self._chain[at] not in self._init:
+            self._latest[(self._chain[at], function)] = self._latest[(NONE, function)] = at
+
+    def _around(self, at: int, before: int, function: int, kind: int) -> tuple[Path, int]:
+        """The path of units around an invocation, and the entry of the last of them."""
+        start = self.path_of[before] if before >= 0 else 0
+        path, root = self.paths[start], self.root_of[before] if before >= 0 and self.paths[start] else NONE
+        if kind != HANDLER:
+            return path, root
+        step = (start, function, self._nested[at])
+        length = self._steps.get(step)
+        if length is None:
+            length = self._steps[step] = len(self._inside.prefix(path, function, self._nested[at]))
+        path, root = self._cut(path, root, length)
+        for maker in self._makers.get(function, ()):
+            if maker in path:
+                break
+            made = self._latest.get((self._chain[at], maker), self._latest.get((NONE, maker), NONE))
+            if made != NONE:
+                path = self.paths[self.path_of[made]]
+                return self._cut(path, self.root_of[made], path.index(maker) + 1)
+        return path, root
+
+    def _cut(self, path: Path, root: int, length: int) -> tuple[Path, int]:
+        path = path[:length]
+        while root != NONE and (not path or self._function[root] != path[-1]):
+            root = self.outer_of[root]
+        return path, root
+
+    def _number(self, path: Path) -> int:
+        number = self._numbers.get(path)
+        if number is None:
+            number = self._numbers[path] = len(self.paths)
+            self.paths.append(path)
+        return number

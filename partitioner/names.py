@@ -40,12 +40,14 @@ def place(recording: Recording, function: int) -> str:
     return f"{recording.files[info.file].path}:{info.line}"
 
 
-def location_key(location: Location, files: Mapping[int, str], scopes: Mapping[int, Function]) -> tuple[str, str]:
+def location_key(
+    location: Location, files: Mapping[int, str], scopes: Mapping[int, Function], by_chain: bool
+) -> tuple[str, str]:
     """(id, name) under which all instances of one location are gathered.
 
     What was first reached through a module-level variable belongs to that variable: '<file>:<name>'. A variable
     of a function gets its line too, since the name may be there twice. Other objects go by the place that made
-    them.
+    them, and where that is unknown by themselves; with ``by_chain`` (they live as long as one chain) by their class.
     """
     if location.root_variable:
         file, _, name = location.root_variable.rpartition("#")
@@ -56,6 +58,8 @@ def location_key(location: Location, files: Mapping[int, str], scopes: Mapping[i
         if scope is None or scope.kind == "module":
             return f"{file}:{location.name}", location.name
         return f"{file}:{location.name}@{location.line}", location.name
+    if by_chain:
+        return f"({location.klass})", location.klass
     if file:
         return f"{file}:{location.line} ({location.klass})", f"{location.klass} made at {file}:{location.line}"
     return location.owner, location.owner

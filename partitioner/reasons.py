@@ -154,6 +154,11 @@ def percent(share: float) -> str:
     return f"{share * 100:.0f} %"
 
 
+def factor(speedup: float) -> str:
+    """A speed-up, rounded as the plan file has it and then to one digit."""
+    return f"{round(speedup, 2):.1f}×"
+
+
 def milliseconds(microseconds: float) -> str:
     """A duration in milliseconds with two significant digits."""
     value = microseconds / 1000.0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pipetrace.partitioner import plan
 from pipetrace.partitioner.analysis import Analysis
 from pipetrace.partitioner.problem import ENTRY, Problem, stage_of
-from pipetrace.partitioner.reasons import Blame, blames, listed, percent, phrase
+from pipetrace.partitioner.reasons import Blame, blames, factor, listed, percent, phrase
 from pipetrace.partitioner.solve import Solution, solve, unmoved
 
 _MOST_ROWS = 16
@@ -151,7 +151,7 @@ def _what_if(analysis: Analysis, items: list[str], machines: int, speedup: float
     change = "kept out of the heavy handlers" if resource else "moved to a store"
     were = "were" if not resource else verb
     sentence = (
-        f"If {listed(named, most=9)} {were} {change}, {machines} machines would give {speedup:.1f}× "
-        f"instead of {now:.1f}×."
+        f"If {listed(named, most=9)} {were} {change}, {machines} machines would give {factor(speedup)} "
+        f"instead of {factor(now)}."
     )
     return plan.WhatIf(", ".join(items), machines, round(speedup, 2), round(now, 2), sentence)

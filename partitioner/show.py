@@ -7,7 +7,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from pipetrace.partitioner.plan import Handler, Plan
+from pipetrace.partitioner.plan import Handler, Plan, State
 from pipetrace.partitioner.reasons import listed, milliseconds, percent
 
 _MOST_HANDLERS = 12
@@ -90,10 +90,16 @@ def _state(plan: Plan, console: Console, every: bool) -> None:
             first = state.evidence[0]
             seen = f"{_short(first.writer)}:{first.writer_line} writes, {_short(first.reader)}:{first.reader_line} uses"
         used = listed([_short(handler) for handler in state.handlers])
-        table.add_row(Text(state.id), state.klass, state.owner or "each its own", Text(used), Text(seen))
+        table.add_row(Text(state.id), state.klass, _owner(state), Text(used), Text(seen))
     console.print(table)
     if not every and len(shown) > _MOST_STATE:
         console.print(Text(f"and {len(shown) - _MOST_STATE} more; --all lists them", style="dim"))
+
+
+def _owner(state: State) -> str:
+    if state.owner:
+        return state.owner
+    return "every stage" if state.klass == "init-only" else "with its chain"
 
 
 def _short(handler: str) -> str:
@@ -103,6 +109,9 @@ def _short(handler: str) -> str:
 def _scaling(plan: Plan, console: Console) -> None:
     _title(console, "Scaling")
     table = _table(">machines" if plan.transport == "nats" else ">cores", ">speed-up", "limit")
+    before = ""
     for point in plan.scaling:
-        table.add_row(str(point.machines), f"{point.speedup:.1f}×", Text(point.limit))
+        limit = "the same" if point.limit == before else point.limit
+        table.add_row(str(point.machines), f"{point.speedup:.1f}×", Text(limit))
+        before = point.limit
     console.print(table)

@@ -11,7 +11,7 @@ from pipetrace.report.costs import handler_ids, read_chains, read_handlers, read
 from pipetrace.report.diagnosis import diagnose, notes
 from pipetrace.report.memory import observed_memory, observed_state, read_resources, read_touches
 from pipetrace.report.model import Handler, Report
-from pipetrace.report.planned import PlanDocument, plan_view, planned_handlers, planned_memory, planned_state
+from pipetrace.report.planned import PlanDocument, plan_view, planned_handlers, planned_state
 from pipetrace.report.queries import FunctionRow, Tables
 from pipetrace.report.recording import read_problems, read_recording, read_timelines
 from pipetrace.report.sources import Sources
@@ -62,10 +62,7 @@ def build_report(
     names = handler_ids(functions, planned)
     recording = read_recording(tables, meta)
     touches = read_touches(tables, names, detail.touches)
-    if plan is not None:
-        state, memory = planned_state(plan, touches), planned_memory(plan)
-    else:
-        state, memory = observed_state(tables, touches), observed_memory(tables)
+    state = planned_state(plan, touches) if plan is not None else observed_state(tables, touches)
     handlers = read_handlers(tables, functions, names, planned, state)
     chains = read_chains(tables, functions, names, planned, detail.chains, detail.tree_chains, cuts)
     view = plan_view(plan, plan_path, handlers, chains) if plan is not None else None
@@ -86,7 +83,7 @@ def build_report(
         recording=recording,
         handlers=handlers,
         chains=chains,
-        memory=memory,
+        memory=observed_memory(tables),
         state=_cut(state, detail.state, "pieces of state", cuts),
         resources=_cut(read_resources(tables, names), detail.resources, "resources", cuts),
         plan=view,

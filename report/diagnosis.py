@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipetrace.report import words
+from pipetrace.report.figures import title
 from pipetrace.report.model import Handler, Plan, Recording, State
 
 LONG_DELAY_US = 50_000.0
@@ -63,7 +64,7 @@ def notes(recording: Recording, handlers: tuple[Handler, ...]) -> tuple[str, ...
         if handler.modes:
             cheap, dear = handler.modes
             found.append(
-                f"`{handler.name}` has two modes: {words.percent(cheap.share_of_calls)} of its calls take "
+                f"`{title(handler)}` has two modes: {words.percent(cheap.share_of_calls)} of its calls take "
                 f"{words.microseconds(cheap.mean_us)}, {words.percent(dear.share_of_calls)} take "
                 f"{words.microseconds(dear.mean_us)}."
             )
@@ -71,8 +72,7 @@ def notes(recording: Recording, handlers: tuple[Handler, ...]) -> tuple[str, ...
 
 
 def _subject(handler: Handler) -> str:
-    passed = f", passed to `{handler.passed_to}`" if handler.passed_to and handler.name.startswith("function@") else ""
-    return f"`{handler.name}` ({handler.file}:{handler.line}{passed})"
+    return f"`{title(handler)}` ({handler.file}:{handler.line})"
 
 
 def _sharing(handler: Handler, state: tuple[State, ...]) -> str:
@@ -94,7 +94,7 @@ def _from_plan(handlers: tuple[Handler, ...], state: tuple[State, ...], plan: Pl
             f"{_subject(top)} takes {share} of the CPU and {_sharing(top, state)}: "
             f"{machines} would serve {words.times(gain)} as much."
         )
-    why = next((refusal.sentence for refusal in plan.refusals if refusal.handler == top.id), "")
+    why = next((each.objections[0].sentence for each in plan.refusals if each.handler == top.id), "")
     if not why and plan.scaling:
         why = plan.scaling[-1].limit
     reason = (

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pipetrace.report import words
-from pipetrace.report.model import Recording
+from pipetrace.report.model import Handler, Recording
+
+NAMELESS = "function@"
+"""How the name of a function that has none begins; its line follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,26 @@ class Figure:
 def place(file: str, line: int) -> str:
     """Where something stands: ``lib/a.js:14``."""
     return f"{file}:{line}" if file and line else file
+
+
+def short_name(handler_id: str) -> str:
+    """A handler in a list: its name, or file and line where it has none (``accounts.js:19``)."""
+    file, _, name = handler_id.rpartition("#")
+    if name.startswith(NAMELESS):
+        return f"{file.rpartition('/')[2]}:{name.removeprefix(NAMELESS)}"
+    return name
+
+
+def title(handler: Handler) -> str:
+    """A handler in a table that tells its place beside it: its name, or what it was passed to."""
+    if handler.passed_to and handler.name.startswith(NAMELESS):
+        return f"{handler.passed_to} callback"
+    return short_name(handler.id) if handler.name.startswith(NAMELESS) else handler.name
+
+
+def sentence(text: str) -> str:
+    """A sentence of the plan as it stands alone, with a capital letter."""
+    return text[:1].upper() + text[1:]
 
 
 def subtitle(recording: Recording) -> str:

@@ -27,7 +27,7 @@ def write_file(path: Path, parts: Iterable[str], force: bool) -> None:
     try:
         if path.suffix == ".gz":
             # No time stamp inside, so that the same trace gives the same bytes.
-            with partial.open("wb") as raw, gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as packed:
+            with partial.open("wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as packed:
                 for part in parts:
                     packed.write(part.encode())
         else:

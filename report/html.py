@@ -12,11 +12,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from pipetrace.report import charts, words
-from pipetrace.report.figures import headline_figures, place, subtitle
+from pipetrace.report.figures import headline_figures, place, sentence, short_name, subtitle, title
 from pipetrace.report.model import Report
 from pipetrace.report.stage_chart import stages_chart
 
 HERE = Path(__file__).parent
+HELPS = 1.05
+"""A speed-up below this is not worth a chart."""
 
 
 def render(report: Report) -> str:
@@ -36,6 +38,7 @@ def _context(report: Report) -> dict[str, Any]:
         "subtitle": subtitle(report.recording),
         "figures": headline_figures(report.recording),
         "chosen": chosen,
+        "helps": bool(plan) and any(point.speedup >= HELPS for point in plan.scaling),
         "colour": lambda stage: stages.get(stage, ""),
         "stages_chart": stages_chart(plan) if plan else "",
         "scaling_chart": charts.scaling_chart(plan.scaling, plan.machines, plan.machine) if plan else "",
@@ -71,7 +74,9 @@ def _environment() -> Environment:
         rate=words.rate,
         times=words.times,
         code=_code,
-        short=lambda handler: handler.rpartition("#")[2],
+        short=short_name,
+        title=title,
+        sentence=sentence,
     )
     environment.globals.update(place=place, plural=words.plural, joined=words.joined)
     return environment

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from pipetrace.report import words
 from pipetrace.report.causal import walk
-from pipetrace.report.figures import headline_figures, place, subtitle
+from pipetrace.report.figures import headline_figures, place, sentence, short_name, subtitle, title
 from pipetrace.report.model import Chain, Plan, Report
 
 ROWS = 30
@@ -62,7 +62,7 @@ def _handlers(report: Report, planned: bool) -> str:
     head = ("handler", "where", "calls:", "CPU mean:", "p50:", "p95:", "p99:", "share:")
     rows = (
         (
-            *(f"`{each.name}`", place(each.file, each.line), words.count(each.calls)),
+            *(f"`{title(each)}`", place(each.file, each.line), words.count(each.calls)),
             *(words.microseconds(value) for value in (each.cpu.mean, each.cpu.p50, each.cpu.p95, each.cpu.p99)),
             words.percent(each.share),
             *((f"**{each.stage}**" if each.decision == "moved" else each.stage, each.reason) if planned else ()),
@@ -110,8 +110,8 @@ def _state(report: Report, planned: bool) -> str:
             *((each.owner,) if planned else ()),
             _names(each.handlers),
             "; ".join(
-                f"`{_short(proof.writer)}` writes (line {proof.writer_line}), "
-                f"`{_short(proof.reader)}` reads (line {proof.reader_line})"
+                f"`{short_name(proof.writer)}` writes (line {proof.writer_line}), "
+                f"`{short_name(proof.reader)}` reads (line {proof.reader_line})"
                 for proof in each.evidence[:2]
             ),
         )
@@ -142,7 +142,11 @@ def _plan(plan: Plan) -> list[str]:
     if plan.what_if:
         parts.append("\n".join(f"- {each.sentence}" for each in plan.what_if))
     if plan.refusals:
-        rows = ((f"`{_short(each.handler)}`", each.sentence, each.remedy) for each in plan.refusals[:ROWS])
+        rows = (
+            (f"`{short_name(each.handler)}`", sentence(reason.sentence), reason.remedy)
+            for each in plan.refusals[:ROWS]
+            for reason in each.objections
+        )
         parts += ["### Not moved", _table(("handler", "why", "remedy"), rows)]
     return parts
 
@@ -158,11 +162,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _names(handlers: Sequence[str]) -> str:
-    return words.joined([f"`{_short(handler)}`" for handler in handlers], 4)
-
-
-def _short(handler: str) -> str:
-    return handler.rpartition("#")[2]
+    return words.joined([f"`{short_name(handler)}`" for handler in handlers], 4)
 
 
 def _escape(text: str) -> str:

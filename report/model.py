@@ -248,14 +248,21 @@ class Resource:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """A handler that was not moved, why, and what would change that."""
+class Objection:
+    """One reason why a handler was not moved, and what would change that."""
 
-    handler: str
     cause: str
     sentence: str
     remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A handler that was not moved, with all reasons; ``share`` is its part of the CPU, if it is known."""
+
+    handler: str
     share: float | None
+    objections: tuple[Objection, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from pipetrace.report.model import (
     Chain,
     Evidence,
     Handler,
-    Memory,
     Message,
+    Objection,
     Plan,
     Refusal,
     ScalingPoint,
@@ -41,33 +41,25 @@ def planned_handlers(plan: PlanDocument | None) -> dict[str, Mapping[str, Any]]:
 
 def plan_view(plan: PlanDocument, path: str, handlers: Iterable[Handler], chains: Iterable[Chain]) -> Plan:
     """The plan as a report shows it; messages are counted from the causal trees of the recording."""
-    by_stage: dict[str, list[Handler]] = {}
+    by_stage: dict[str, list[StageHandler]] = {}
     shares: dict[str, float] = {}
     for handler in handlers:
+        whole = handler.share if handler.unit_share is None else handler.unit_share
+        shares[handler.id] = whole
+        # What moves takes along all that it calls; what stays is only itself.
+        drawn = StageHandler(handler.id, handler.name, whole if handler.decision == "moved" else handler.share)
         if handler.stage:
-            by_stage.setdefault(handler.stage, []).append(handler)
-        shares[handler.id] = handler.unit_share if handler.unit_share is not None else handler.share
+            by_stage.setdefault(handler.stage, []).append(drawn)
     stages = tuple(
         Stage(
             stage["id"],
             stage["replicas"],
             stage["load"],
             tuple(stage.get("owns", ())),
-            tuple(StageHandler(each.id, each.name, shares[each.id]) for each in by_stage.get(stage["id"], ())),
+            tuple(sorted(by_stage.get(stage["id"], ()), key=lambda each: -each.share)),
         )
         for stage in plan.get("stages", ())
     )
-    refusals = [
-        Refusal(
-            each["handler"],
-            each["cause"],
-            each["sentence"],
-            each.get("remedy", ""),
-            shares.get(each["handler"]),
-        )
-        for each in plan.get("refusals", ())
-    ]
-    refusals.sort(key=lambda refusal: -(refusal.share or 0.0))
     decisions = [handler["decision"] for handler in plan.get("handlers", ())]
     return Plan(
         path=path,
@@ -83,7 +75,7 @@ def plan_view(plan: PlanDocument, path: str, handlers: Iterable[Handler], chains
             WhatIf(each["location"], each["machines"], each["speedup"], each["instead_of"], each["sentence"])
             for each in plan.get("what_if", ())
         ),
-        refusals=tuple(refusals),
+        refusals=_refusals(plan, shares),
         moved=decisions.count("moved"),
         kept=decisions.count("kept"),
         guards=len(plan.get("guards", ())),
@@ -118,15 +110,13 @@ def planned_state(plan: PlanDocument, touched: Mapping[str, tuple[Touch, ...]]) 
     return tuple(sorted(found, key=lambda state: (-state.chains, state.id)))
 
 
-def planned_memory(plan: PlanDocument) -> Memory:
-    """How the plan classes what it lists."""
-    classes = [each["class"] for each in plan.get("state", ())]
-    return Memory(
-        state=classes.count("state"),
-        communication=classes.count("communication"),
-        init_only=classes.count("init-only"),
-        resource=classes.count("resource"),
-    )
+def _refusals(plan: PlanDocument, shares: Mapping[str, float]) -> tuple[Refusal, ...]:
+    objections: dict[str, list[Objection]] = {}
+    for each in plan.get("refusals", ()):
+        found = objections.setdefault(each["handler"], [])
+        found.append(Objection(each["cause"], each["sentence"], each.get("remedy", "")))
+    refusals = [Refusal(handler, shares.get(handler), tuple(found)) for handler, found in objections.items()]
+    return tuple(sorted(refusals, key=lambda refusal: -(refusal.share or 0.0)))
 
 
 def _messages(plan: PlanDocument, chains: tuple[Chain, ...]) -> tuple[Message, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from pipetrace.report import svg, words
+from pipetrace.report.figures import short_name
 from pipetrace.report.model import Message, Plan, Stage
 
 BOX = 300
@@ -74,7 +75,7 @@ def _box(stage: Stage, number: int, x: float, y: float, height: float) -> str:
     ]
     base = y + 62
     for handler in stage.handlers[:MOST_HANDLERS]:
-        parts.append(svg.text("mono", inner, base, _short(handler.name, 25), title=handler.handler))
+        parts.append(svg.text("mono", inner, base, _short(short_name(handler.handler), 25), title=handler.handler))
         parts.append(svg.text("load", outer, base, words.percent(handler.share)))
         base += ROW
     if len(stage.handlers) > MOST_HANDLERS:

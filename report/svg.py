@@ -52,5 +52,6 @@ def group(name: str, parts: Sequence[str], *, title: str = "") -> str:
 def drawing(name: str, width: float, height: float, label: str, parts: Sequence[str]) -> Markup:
     """The whole drawing; ``label`` tells in words what it shows."""
     view = f'viewBox="0 0 {number(width)} {number(height)}"'
-    opening = f'<svg class="{name}" {view} role="img" aria-label="{escape(label)}">'
+    size = f'style="--w:{number(width)}px"'
+    opening = f'<svg class="{name}" {view} {size} role="img" aria-label="{escape(label)}">'
     return Markup(opening + "".join(parts) + "</svg>")

@@ -8,11 +8,13 @@ from rich.table import Table
 from rich.text import Text
 
 from pipetrace.report import words
-from pipetrace.report.figures import headline_figures, place, subtitle
+from pipetrace.report.figures import headline_figures, place, sentence, short_name, subtitle, title
 from pipetrace.report.model import Plan, Report, State
 
 ROWS = 10
+REFUSALS = 5
 BAR = 12
+PLACE = 26
 WITH_BARS = 100
 """Columns from which there is room for bars."""
 
@@ -45,7 +47,7 @@ def render(report: Report, console: Console) -> None:
         _section(console, "State", _state(report.state, report.plan is not None), len(report.state))
     if report.plan is not None:
         if report.plan.refusals:
-            _section(console, "Not moved", _refusals(report.plan), len(report.plan.refusals))
+            _section(console, "Not moved", _refusals(report.plan), len(report.plan.refusals), REFUSALS)
         if report.plan.scaling:
             _section(console, f"{report.plan.machine.capitalize()}s", _scaling(report.plan), 0)
             for each in report.plan.what_if[:3]:
@@ -56,12 +58,12 @@ def render(report: Report, console: Console) -> None:
         console.print(Padding(Text(cut, style="dim"), (0, 2)))
 
 
-def _section(console: Console, title: str, table: Table, rows: int) -> None:
+def _section(console: Console, name: str, table: Table, rows: int, shown: int = ROWS) -> None:
     console.print()
-    console.print(Text(title, style="bold"))
+    console.print(Text(name, style="bold"))
     console.print(Padding(table, (0, 2)))
-    if rows > ROWS:
-        console.print(Padding(Text(f"and {words.count(rows - ROWS)} more", style="dim"), (0, 2)))
+    if rows > shown:
+        console.print(Padding(Text(f"and {words.count(rows - shown)} more", style="dim"), (0, 2)))
 
 
 def _table(*columns: tuple[str, str]) -> Table:
@@ -79,15 +81,13 @@ def _table(*columns: tuple[str, str]) -> Table:
 
 def _handlers(report: Report, bars: bool) -> Table:
     planned = report.plan is not None
-    columns = [("handler", "text"), ("where", "text"), ("calls", "number"), ("CPU p50", "number")]
+    columns = [("handler", "text"), ("where", "fixed"), ("calls", "number"), ("CPU p50", "number")]
     columns += [("p99", "number"), ("share", "number"), *([("", "fixed")] if bars else [])]
     table = _table(*columns, *([("stage", "fixed")] if planned else []))
     for handler in report.handlers[:ROWS]:
         row: list[str | Text] = [
-            Text(handler.name, style="bold").append(
-                f" {handler.passed_to}" if handler.name.startswith("function@") else "", style="not bold dim"
-            ),
-            Text(place(handler.file, handler.line), style="dim"),
+            Text(title(handler), style="bold"),
+            _place(handler.file, handler.line),
             words.count(handler.calls),
             words.microseconds(handler.cpu.p50),
             words.microseconds(handler.cpu.p99),
@@ -121,23 +121,28 @@ def _chains(report: Report, bars: bool) -> Table:
 
 def _state(state: tuple[State, ...], planned: bool) -> Table:
     table = _table(
-        ("state", "text"), ("where", "text"), *([("owner", "fixed")] if planned else []), ("used by", "text")
+        ("state", "text"), ("where", "fixed"), *([("owner", "fixed")] if planned else []), ("used by", "text")
     )
     for each in state[:ROWS]:
-        names = [handler.rpartition("#")[2] for handler in each.handlers]
+        names = [short_name(handler) for handler in each.handlers]
         row: list[str | Text] = [
             Text(each.name, style="bold"),
-            Text(place(each.file, each.line), style="dim"),
+            _place(each.file, each.line),
         ]
         table.add_row(*row, *([each.owner] if planned else []), words.joined(names, 4))
     return table
 
 
 def _refusals(plan: Plan) -> Table:
-    table = _table(("handler", "text"), ("why", "text"), ("remedy", "text"))
-    for refusal in plan.refusals[:ROWS]:
-        name = Text(refusal.handler.rpartition("#")[2], style="bold")
-        table.add_row(name, _code(refusal.sentence), _code(refusal.remedy, "green"))
+    table = Table.grid(padding=(0, 0, 0, 1))
+    for refusal in plan.refusals[:REFUSALS]:
+        first, *others = refusal.objections
+        more = f" (and {words.plural(len(others), 'more reason')})" if others else ""
+        share = f"  {words.percent(refusal.share)}" if refusal.share is not None else ""
+        table.add_row(Text(short_name(refusal.handler), style="bold").append(share, style="not bold dim"))
+        table.add_row(Padding(_code(sentence(first.sentence)).append(more, style="dim"), (0, 0, 0, 2)))
+        if first.remedy:
+            table.add_row(Padding(_code(f"→ {first.remedy}", "green"), (0, 0, 0, 2)))
     return table
 
 
@@ -156,11 +161,16 @@ def _scaling(plan: Plan) -> Table:
 
 
 def _problems(report: Report) -> Table:
-    table = _table(("kind", "fixed"), ("where", "text"), ("problem", "text"))
+    table = _table(("kind", "fixed"), ("where", "fixed"), ("problem", "text"))
     for problem in report.problems[:ROWS]:
-        where = Text(place(problem.file, problem.line), style="dim")
+        where = _place(problem.file, problem.line)
         table.add_row(Text(problem.kind, style="yellow"), where, _code(problem.text))
     return table
+
+
+def _place(file: str, line: int) -> Text:
+    where = place(file, line)
+    return Text(where if len(where) <= PLACE else "…" + where[1 - PLACE :], style="dim")
 
 
 def _bar(share: float, style: str) -> Text:

@@ -51,8 +51,8 @@ def size(value: float) -> str:
 
 
 def times(value: float) -> str:
-    """A ratio: ``3.1×``."""
-    return f"{value:.1f}×" if value < 9.95 else f"{value:.0f}×"
+    """A ratio: ``3.1×``; a half is rounded down, so that no promise grows by rounding."""
+    return f"{value - 1e-6:.1f}×" if value < 9.95 else f"{value:.0f}×"
 
 
 def plural(number: float, noun: str, many: str = "") -> str:

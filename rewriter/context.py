@@ -57,9 +57,14 @@ class FileContext:
                 stack += code_children(node)
         return False
 
-    def tail(self, *lines: str) -> str:
-        """Return the lines for the end of the file: the last statements, then `lines`, empty ones left out."""
-        return self.view.newline.join(line for line in (*self._tail, *lines) if line)
+    def last_line(self, line: str) -> None:
+        """Put a line that is no statement to the end of the file."""
+        if line:
+            self._tail.append(line)
+
+    def tail(self) -> str:
+        """Return the lines for the end of the file."""
+        return self.view.newline.join(self._tail)
 
     def lift_name(self) -> str:
         """Return a new name for a factory at module level."""

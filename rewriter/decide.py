@@ -134,8 +134,10 @@ def _refuse_nested(moves: dict[str, Move], refused: dict[str, Refusal]) -> None:
     """Of two moved handlers, one inside the other, the outer one is moved with all that it contains."""
     for handler, move in list(moves.items()):
         for other, outer in moves.items():
-            same_file = outer.order.file == move.order.file
-            if same_file and move.view.encloses(outer.site.function, move.site.function):
+            if other == handler or outer.order.file != move.order.file:
+                continue
+            twice = outer.site.function.index == move.site.function.index
+            if twice or move.view.encloses(outer.site.function, move.site.function):
                 del moves[handler]
                 refused[handler] = refuse("nested-in-moved", handler, handler, other)
                 break

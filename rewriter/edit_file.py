@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pipetrace.rewriter.bindings import makes_objects, register_bindings
@@ -14,6 +15,7 @@ from pipetrace.rewriter.guard import can_guard, guard, leads_elsewhere
 from pipetrace.rewriter.initial import can_share, share
 from pipetrace.rewriter.lift import lift
 from pipetrace.rewriter.orders import FileOrders, GuardOrder
+from pipetrace.rewriter.outside import anchor_outside_paths
 from pipetrace.rewriter.source import source
 from pipetrace.rewriter.view import FileView
 from pipetrace.rewriter.wrap import wrap
@@ -46,7 +48,7 @@ class FileChange:
     """Sentences on what the plan ordered and was left undone."""
 
 
-def rewrite_file(view: FileView, orders: FileOrders, moves: Mapping[str, Move], source_name: str) -> FileChange | None:
+def rewrite_file(view: FileView, orders: FileOrders, moves: Mapping[str, Move], root: Path) -> FileChange | None:
     """Carry out the orders for one file; None if there is nothing to change.
 
     A file without orders still registers its names if it makes objects that others might refer to.
@@ -54,11 +56,38 @@ def rewrite_file(view: FileView, orders: FileOrders, moves: Mapping[str, Move], 
     Args:
         view: the file.
         orders: what the plan orders in it.
-        moves: the handlers that are moved, of all files.
-        source_name: name of the original in the source map.
+        moves: the handlers that are moved, of all files; if there are none, only paths are changed.
+        root: absolute directory of the package.
     """
     context = FileContext(view)
+    if moves:
+        _carry_out(context, orders, moves)
+        if context.touched or makes_objects(view):
+            register_bindings(context)
+        if context.touched:
+            context.last_line(_map_comment(view))
+            context.place_head()
+    anchor_outside_paths(context, root)
+    if not context.touched:
+        return None
+    edits = context.surgery.edits(tail=context.tail())
+    text = edits.apply()
+    added, removed = count_changes(view.text, text)
     mine = [moves[order.id] for order in orders.handlers if order.id in moves]
+    return FileChange(
+        path=view.path,
+        text=text,
+        is_module=view.is_module,
+        source_map=edits.source_map(view.path.rsplit("/", 1)[-1], (root / view.path).as_posix()),
+        lines_added=added,
+        lines_removed=removed,
+        handlers=tuple(_cost(context, move) for move in mine),
+        notes=tuple(context.notes),
+    )
+
+
+def _carry_out(context: FileContext, orders: FileOrders, moves: Mapping[str, Move]) -> None:
+    view = context.view
     for order in orders.guards:
         if can_guard(view, order):
             guard(context, order, _reachable(view, order, moves))
@@ -74,30 +103,14 @@ def rewrite_file(view: FileView, orders: FileOrders, moves: Mapping[str, Move], 
     for origin in orders.sources:
         if origin.handler not in moves:
             source(context, origin)
-    for move in mine:
+    for handler in orders.handlers:
+        move = moves.get(handler.id)
+        if move is None:
+            continue
         if move.lifted:
-            lift(context, move.site, move.order.id, move.order.captures)
+            lift(context, move.site, handler.id, handler.captures)
         else:
-            wrap(context, move.site, move.order.id)
-    if not context.touched and not makes_objects(view):
-        return None
-    register_bindings(context)
-    if not context.touched:
-        return None
-    context.place_head()
-    edits = context.surgery.edits(tail=context.tail(_map_comment(view)))
-    text = edits.apply()
-    added, removed = count_changes(view.text, text)
-    return FileChange(
-        path=view.path,
-        text=text,
-        is_module=view.is_module,
-        source_map=edits.source_map(view.path.rsplit("/", 1)[-1], source_name),
-        lines_added=added,
-        lines_removed=removed,
-        handlers=tuple(_cost(context, move) for move in mine),
-        notes=tuple(context.notes),
-    )
+            wrap(context, move.site, handler.id)
 
 
 def _reachable(view: FileView, order: GuardOrder, moves: Mapping[str, Move]) -> frozenset[int] | None:

@@ -19,8 +19,18 @@ from pipetrace.rewriter.view import FileView
 
 def can_guard(view: FileView, order: GuardOrder) -> bool:
     """Tell whether the variable of an order is found and can be guarded."""
+    return view.binding_named(order.name, order.line) is not None
+
+
+def guards_value(view: FileView, order: GuardOrder) -> bool:
+    """Tell whether the value is guarded where it is made, so that it is guarded wherever it goes."""
     binding = view.binding_named(order.name, order.line)
-    return binding is not None and binding.kind != "import"
+    return (
+        binding is not None
+        and order.form == "object"
+        and view.value_range(binding) is not None
+        and _holds_one_object(view, binding)
+    )
 
 
 def guard(context: FileContext, order: GuardOrder, reachable: Iterable[int] | None) -> None:
@@ -28,9 +38,9 @@ def guard(context: FileContext, order: GuardOrder, reachable: Iterable[int] | No
     view = context.view
     binding = view.binding_named(order.name, order.line)
     assert binding is not None
-    if order.form == "object" and _holds_one_object(view, binding):
-        assert binding.init_range is not None
-        start, end = binding.init_range
+    held = view.value_range(binding)
+    if held is not None and guards_value(view, order):
+        start, end = held
         opening = f"{context.pt}.state({context.string(order.location)}, "
         context.surgery.wrap(order.location, start, end, opening, ")")
         return

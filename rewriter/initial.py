@@ -39,7 +39,7 @@ def _initialiser(view: FileView, order: InitialOrder) -> tuple[int, int] | None:
     declarator = _declarator(view, binding)
     if declarator is None or declarator.init is None or _suspends(declarator.init):
         return None
-    return binding.init_range
+    return view.value_range(binding)
 
 
 def _declarator(view: FileView, binding: Binding) -> Node | None:

@@ -82,8 +82,6 @@ class Orders:
     files: Mapping[str, FileOrders]
     """Path relative to the package, with slashes → its orders; every file of the plan is there."""
     states: tuple[StateOrder, ...]
-    names: Mapping[str, str]
-    """Handler id → what to call it in a sentence."""
 
 
 def orders_of(plan: Mapping[str, Any]) -> Orders:
@@ -93,9 +91,7 @@ def orders_of(plan: Mapping[str, Any]) -> Orders:
     def of(path: str) -> FileOrders:
         return files.setdefault(path, FileOrders())
 
-    names: dict[str, str] = {}
     for handler in plan["handlers"]:
-        names[handler["id"]] = handler["id"]
         if handler["decision"] == "moved" and handler["stage"] != "entry":
             of(handler["file"]).handlers.append(
                 HandlerOrder(
@@ -127,4 +123,4 @@ def orders_of(plan: Mapping[str, Any]) -> Orders:
     for initial in plan.get("init_values", ()):
         of(initial["file"]).initials.append(InitialOrder(initial["file"], initial["name"], initial["line"]))
     states = tuple(StateOrder(state["id"], state["owner"], tuple(state["handlers"])) for state in plan.get("state", ()))
-    return Orders(files, states, names)
+    return Orders(files, states)

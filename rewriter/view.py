@@ -6,7 +6,7 @@ import re
 from functools import cached_property
 
 from pipetrace.javascript.functions import FunctionInfo, functions_of
-from pipetrace.javascript.nodes import FUNCTION_TYPES, Node, children, walk
+from pipetrace.javascript.nodes import Node, children, walk
 from pipetrace.javascript.parse import ParsedFile
 from pipetrace.javascript.scopes import Binding, ScopeInfo, analyse
 
@@ -88,6 +88,23 @@ class FileView:
         top = [binding for binding in found if binding.is_module_level]
         return top[0] if len(top) == 1 else None
 
+    def value_range(self, binding: Binding) -> tuple[int, int] | None:
+        """Return the range of a variable's initial value; of `const a = exports.a = make()` it is `make()`.
+
+        None if there is none, or it is a sequence, which cannot be told from arguments without its parentheses.
+        """
+        declared = self.identifier_at(binding.declaration_start)
+        around = self.ancestors(declared) if declared is not None else []
+        declarator = next((node for node in around if node.type == "VariableDeclarator"), None)
+        if declarator is None or declarator.init is None:
+            return binding.init_range
+        value = declarator.init
+        if value.type != "AssignmentExpression":
+            return binding.init_range
+        while value.type == "AssignmentExpression" and value.operator == "=":
+            value = value.right
+        return None if value.type == "SequenceExpression" else (value.range[0], value.range[1])
+
     def fresh(self, wanted: str) -> str:
         """Return `wanted`, or with a number behind it, so that the file does not use the name yet."""
         number = 1
@@ -157,8 +174,3 @@ def key_text(key: Node) -> str:
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
         return str(int(value))
     return str(key.raw) if value is None or isinstance(value, bool) else str(value)
-
-
-def enclosing_function_node(view: FileView, node: Node) -> Node | None:
-    """Return the innermost function node around `node`; None at module level."""
-    return next((outer for outer in view.ancestors(node) if outer.type in FUNCTION_TYPES), None)

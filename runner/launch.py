@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psutil
@@ -35,6 +35,8 @@ class Running:
     """File that receives its stderr."""
     helpers: list[subprocess.Popen[bytes]] = field(default_factory=list)
     """Stage processes that belong to it (transport NATS)."""
+    metrics_port: int | None = None
+    """Port on which the runtime of a staged application tells its counters."""
     status: int | None = None
     """Exit status once it has ended: -N when signal N ended it."""
 
@@ -98,9 +100,11 @@ def start(
     timeout_s: float = 30.0,
     helpers: Sequence[subprocess.Popen[bytes]] = (),
     servers: frozenset[int] = frozenset(),
+    metrics_port: int | None = None,
 ) -> Running:
     """Start `argv` and return once it listens, with all the servers whose indices are given.
 
+    The server on `metrics_port` is not the application's and does not count among its servers.
     stdin is empty; stdout and stderr go to files in `scratch`. Raises PipetraceError when it ends before it
     listens, or does not listen within `timeout_s`; nothing is left running then.
     """
@@ -112,12 +116,17 @@ def start(
     output, errors = scratch / "stdout", scratch / "stderr"
     process = spawn(argv, cwd, environment, output, errors)
     try:
+        deadline = time.monotonic() + timeout_s
         wait_for_listener(listening, process, timeout_s)
-        wait_until(
-            lambda: servers <= {one.index for one in read_listeners(listening)} or process.poll() is not None,
-            min(timeout_s, 5.0),
-        )
-        listeners = read_listeners(listening)
+        listeners = _own_listeners(listening, metrics_port)
+        while not listeners or not servers <= {one.index for one in listeners}:
+            late = time.monotonic() > (deadline if not listeners else min(deadline, deadline - timeout_s + 5.0))
+            if process.poll() is not None or late:
+                break
+            time.sleep(0.02)
+            listeners = _own_listeners(listening, metrics_port)
+        if not listeners:
+            raise PipetraceError("nothing listens")
     except PipetraceError:
         status = process.poll()
         stop_groups([process, *helpers], 2.0)
@@ -125,7 +134,7 @@ def start(
     except BaseException:
         stop_groups([process, *helpers], 2.0)
         raise
-    return Running(name, process, list(listeners), output, errors, list(helpers))
+    return Running(name, process, listeners, output, errors, list(helpers), metrics_port)
 
 
 def spawn(
@@ -232,6 +241,17 @@ def _datagrams_read(running: Running) -> bool:
             if words[1].rpartition(":")[2] in ports and int(words[4].partition(":")[2], 16) > 0:
                 return False
     return True
+
+
+def _own_listeners(file: Path, metrics_port: int | None) -> list[Listener]:
+    """The application's servers, numbered as if the runtime had none of its own."""
+    found = read_listeners(file)
+    foreign = {(one.pid, one.index) for one in found if one.port == metrics_port and one.kind != "dgram"}
+    return [
+        replace(one, index=one.index - sum(pid == one.pid and index < one.index for pid, index in foreign))
+        for one in found
+        if (one.pid, one.index) not in foreign
+    ]
 
 
 def _reachable(address: str) -> str:

@@ -3,7 +3,8 @@
 *One at a time* follows the order of the recording over all connections, so that the state seen by later requests
 is fixed. *Concurrently* has one client per recorded connection, each keeping its own order. *Afterwards* asks
 once more, one at a time, what can be asked without effect, to see the state that the concurrent phase left.
-A `shake` seed delays clients at random: answers that then change depend on the order by themselves.
+A `shake` seed lets the clients meet in quite another order (see `_shaken`), which is as legal as any: answers that
+then change depend on the order by themselves.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _DATAGRAM_BATCH = 64
 """Datagrams sent before the application gets time to read them; the kernel drops what does not fit."""
 
 _AFTERWARDS_LIMIT = 100
-_SHAKE_S = 0.003
+_SHAKE_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class Options:
     timeout_s: float = 20.0
     """Longest wait for one answer."""
     shake: int | None = None
-    """Seed of the random delays of the concurrent phase; None = no delays."""
+    """Seed of another order between the clients of the concurrent phase; None = as they come."""
     progress: Callable[[str, int, int], None] = lambda phase, done, total: None
 
 
@@ -137,24 +138,24 @@ class _Session:
     async def concurrently(self, requests: tuple[Request, ...]) -> Phase:
         """Every client keeps its order; clients do not wait for one another."""
         answers: dict[int, Answer] = {}
-        shaker = random.Random(self.options.shake)
+        clients = _clients(requests, self.options.clients)
+        turns = _shaken(clients, self.options.shake)
 
-        async def client(mine: list[int]) -> None:
+        async def client(mine: list[int], turn: _Turns) -> None:
             connections: dict[int | None, HttpConnection] = {}
             try:
                 for index in mine:
-                    if self.options.shake is not None:
-                        await asyncio.sleep(shaker.random() * _SHAKE_S)
                     request = requests[index]
                     host, port = self.address(request)
                     connection = connections.setdefault(request.server, HttpConnection(host, port))
-                    answers[index] = await self.ask(connection, request)
+                    async with turn:
+                        answers[index] = await self.ask(connection, request)
                     self.options.progress("concurrently", len(answers), len(requests))
             finally:
                 for connection in connections.values():
                     await connection.close()
 
-        await asyncio.gather(*(client(mine) for mine in _clients(requests, self.options.clients)))
+        await asyncio.gather(*(client(mine, turn) for mine, turn in zip(clients, turns, strict=True)))
         return Phase("concurrently", requests, tuple(answers[index] for index in range(len(requests))))
 
     async def ask(self, connection: HttpConnection, request: Request) -> Answer:
@@ -177,6 +178,60 @@ class _Session:
         found = self.running.port(request.server, request.proto)
         assert found is not None
         return found
+
+
+class _Turns:
+    """When one client may send; entered before each of its requests and left after it."""
+
+    async def __aenter__(self) -> None:
+        return None
+
+    async def __aexit__(self, *error: object) -> None:
+        return None
+
+
+class _Pauses(_Turns):
+    """Random pauses, longer for some clients."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+        self._longest = _SHAKE_S * self._random.random() ** 2
+
+    async def __aenter__(self) -> None:
+        await asyncio.sleep(self._longest * self._random.random())
+
+
+class _OneByOne(_Turns):
+    """One request in flight, by a list that says whose turn it is."""
+
+    def __init__(self, me: int, order: list[int], changed: asyncio.Condition) -> None:
+        self._me, self._order, self._changed = me, order, changed
+
+    async def __aenter__(self) -> None:
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._order[-1] == self._me)
+
+    async def __aexit__(self, *error: object) -> None:
+        async with self._changed:
+            self._order.pop()
+            self._changed.notify_all()
+
+
+def _shaken(clients: Sequence[Sequence[int]], seed: int | None) -> list[_Turns]:
+    """An order between clients: one client after the other, a random merge, or random pauses, by the seed."""
+    if seed is None:
+        return [_Turns() for _ in clients]
+    shaker = random.Random(seed)
+    if seed % 3 == 0:
+        return [_Pauses(shaker.getrandbits(32)) for _ in clients]
+    order = [number for number, mine in enumerate(clients) for _ in mine]
+    if seed % 3 == 1:
+        rank = shaker.sample(range(len(clients)), len(clients))
+        order.sort(key=lambda number: rank[number])
+    else:
+        shaker.shuffle(order)
+    changed = asyncio.Condition()
+    return [_OneByOne(number, order, changed) for number in range(len(clients))]
 
 
 class _Datagrams:

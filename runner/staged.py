@@ -119,7 +119,7 @@ def load_staged(folder: Path, *, check_source: bool = True) -> StagedApp:
         raise UsageError(f"{folder} lacks its entry script {entry}; run pipetrace rewrite again.")
     if check_source:
         _check_source(plan, app_root)
-    trace = trace if trace.is_absolute() else cwd / trace
+    trace = _find_trace(trace, folder, cwd)
     program, flags, arguments = split_command(command, cwd, app_root / entry, trace)
     return StagedApp(
         folder=folder, entry=entry, command=command, cwd=cwd if cwd.is_dir() else Path.cwd(), app_root=app_root,
@@ -194,7 +194,17 @@ def _recorded_argv(trace: Path) -> list[str]:
 
 def request_file(staged: StagedApp) -> Path:
     """Where `record --capture-requests` leaves the requests of the plan's trace."""
-    return staged.trace.with_name(staged.trace.name.removesuffix(".duckdb") + ".requests.jsonl")
+    return _requests_beside(staged.trace)
+
+
+def _find_trace(named: Path, folder: Path, cwd: Path) -> Path:
+    """The trace that a plan names, relative to the present directory, that of the staged one, or the recorded one."""
+    places = [place / named for place in (Path.cwd(), folder.parent, cwd)]
+    return next((path for path in places if path.is_file() or _requests_beside(path).is_file()), places[0])
+
+
+def _requests_beside(trace: Path) -> Path:
+    return trace.with_name(trace.name.removesuffix(".duckdb") + ".requests.jsonl")
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
+import re
+import socket
 import subprocess
 import uuid
 from collections.abc import Sequence
@@ -75,50 +78,98 @@ def start_staged(
                     name = scratch / f"{stage}-{number}"
                     helpers.append(spawn(argv, staged.cwd, env, name.with_suffix(".out"), name.with_suffix(".err")))
         env = stage_environment(staged, transport, replicas=replicas, group=group)
-        ready, metrics, violations = (scratch / name for name in ("ready.jsonl", "metrics.json", "violations.jsonl"))
-        for stale in (ready, metrics, violations):
-            stale.unlink(missing_ok=True)
-        env["PIPETRACE_READY_FILE"] = str(ready)
-        env["PIPETRACE_METRICS_FILE"] = str(metrics)
+        violations = scratch / "violations.jsonl"
+        violations.unlink(missing_ok=True)
         env["PIPETRACE_VIOLATIONS"] = str(violations)
+        metrics_port = _free_port() if staged.moved else None
+        if metrics_port is not None:
+            env["PIPETRACE_METRICS_PORT"] = str(metrics_port)
     except BaseException:
         stop_groups(helpers, 1.0)
         raise
     running = start(
-        argv, staged.cwd, env, name="the staged application", scratch=scratch, timeout_s=timeout_s, helpers=helpers,
+        argv,
+        staged.cwd,
+        env,
+        name="the staged application",
+        scratch=scratch,
+        timeout_s=timeout_s,
+        helpers=helpers,
         servers=servers,
-    )  # fmt: skip
-    if staged.moved:
+        metrics_port=metrics_port,
+    )
+    if metrics_port is not None:
+        wanted = dict(replica_counts(staged, replicas))
         wait_until(
-            lambda: _is_ready(ready) or not running.alive() or any(h.poll() is not None for h in helpers),
+            lambda: _ready(running, wanted) or not running.alive() or any(h.poll() is not None for h in helpers),
             READY_TIMEOUT_S,
+            step_s=0.05,
         )
-        if not _is_ready(ready):
+        if not _ready(running, wanted):
+            words = _last_words(running, scratch)
+            why = "a stage process ended" if any(h.poll() is not None for h in helpers) else "its stages took no work"
             running.stop(1.0)
-            ended = [h for h in helpers if h.returncode not in (None, 0, -15, -9)]
-            words = running.last_words() or next(
-                (said for file in sorted(scratch.glob("*.err")) if (said := last_words(file))), ""
-            )
-            why = "a stage process ended" if ended else f"its stages took no work within {READY_TIMEOUT_S:.0f} s"
-            raise PipetraceError(
-                f"the staged application listens, but {why}{f' (it printed: {words})' if words else ''}."
-            )
+            raise PipetraceError(f"the staged application listens, but {why} within {READY_TIMEOUT_S:.0f} s{words}.")
     return running
 
 
-def read_notes(scratch: Path) -> Notes:
-    """What the runtime noted in `scratch` by the time the application had ended."""
-    calls = []
-    metrics: dict[str, Any] = {}
-    with contextlib.suppress(OSError, ValueError):
-        metrics = json.loads((scratch / "metrics.json").read_text(encoding="utf-8"))
-    for identity, counts in sorted(metrics.get("handlers", {}).items()):
-        calls.append((identity, int(counts.get("remote", 0)), int(counts.get("local", 0))))
-    return Notes(tuple(calls), tuple(str(v.get("message", "")) for v in _json_lines(scratch / "violations.jsonl")))
+def read_notes(running: Running, scratch: Path) -> Notes:
+    """What the runtime counted so far (the application has to be alive) and the violations it wrote."""
+    calls: dict[str, list[int]] = {}
+    for labels, value in _counters(running, "pipetrace_calls_total"):
+        counts = calls.setdefault(labels["handler"], [0, 0])
+        if labels["outcome"] != "failed":
+            counts[0 if labels["outcome"] == "sent" else 1] += int(value)
+    messages = tuple(str(line.get("message", "")) for line in _json_lines(scratch / "violations.jsonl"))
+    return Notes(tuple((name, away, here) for name, (away, here) in sorted(calls.items())), messages)
 
 
-def _is_ready(file: Path) -> bool:
-    return any(line.get("event") == "ready" for line in _json_lines(file))
+def _ready(running: Running, wanted: dict[str, int]) -> bool:
+    """Whether as many replicas of each stage take calls as were asked for."""
+    up: dict[str, int] = {}
+    for labels, value in _counters(running, "pipetrace_replica_up"):
+        up[labels["stage"]] = up.get(labels["stage"], 0) + int(value)
+    return all(up.get(stage, 0) >= count for stage, count in wanted.items())
+
+
+def _counters(running: Running, name: str) -> list[tuple[dict[str, str], float]]:
+    """One metric of the runtime: labels and value of each of its lines; empty when it cannot be asked."""
+    if running.metrics_port is None or not running.alive():
+        return []
+    asked = http.client.HTTPConnection("127.0.0.1", running.metrics_port, timeout=5)
+    try:
+        asked.request("GET", "/metrics")
+        text = asked.getresponse().read().decode("utf-8")
+    except (OSError, http.client.HTTPException):
+        return []
+    finally:
+        asked.close()
+    return parse_metric(text, name)
+
+
+def parse_metric(text: str, name: str) -> list[tuple[dict[str, str], float]]:
+    """Lines of one metric in the Prometheus text format, with their labels unescaped."""
+    found = []
+    for line in text.splitlines():
+        match = re.fullmatch(rf"{name}\{{(.*)\}} (\S+)", line)
+        if match:
+            pairs = re.findall(r'(\w+)="((?:[^"\\]|\\.)*)"', match[1])
+            found.append(({key: _unescaped(value) for key, value in pairs}, float(match[2])))
+    return found
+
+
+def _unescaped(label: str) -> str:
+    return re.sub(r"\\(.)", lambda match: "\n" if match[1] == "n" else match[1], label)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def _last_words(running: Running, scratch: Path) -> str:
+    said = [running.last_words(), *(last_words(file) for file in sorted(scratch.glob("*.err")))]
+    return next((f" (it printed: {words})" for words in said if words), "")
 
 
 def _json_lines(file: Path) -> list[dict[str, Any]]:

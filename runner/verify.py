@@ -92,6 +92,7 @@ class Verdict:
 @dataclass(slots=True)
 class _Run:
     replayed: Replayed
+    notes: Notes
     stdout: bytes
     status: int | None
 
@@ -130,7 +131,7 @@ def _compare(work: _Work) -> Verdict:
     _run_original(work, shake=1)
     folder = work.scratch / "staged"
     with_stages = _run(work, lambda: _start_staged(work, folder), "staged application", shake=None)
-    notes = read_notes(folder)
+    notes = with_stages.notes
     places = Places(os.fsencode(work.staged.app_root), os.fsencode(work.staged.folder))
     while True:
         phases = [
@@ -199,12 +200,13 @@ def _run(work: _Work, launch: Callable[[], Running], label: str, shake: int | No
         try:
             options = Options(work.options.clients, work.options.timeout_s, shake, progress)
             replayed = replay(running, work.requests, options)
+            notes = read_notes(running, running.output.parent)
         finally:
             running.stop()
         stdout = _without_ports(running)
     finally:
         work.files.restore()
-    return _Run(replayed, stdout, running.status)
+    return _Run(replayed, notes, stdout, running.status)
 
 
 def _start_original(work: _Work, folder: Path) -> Running:

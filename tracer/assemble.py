@@ -1,160 +1,145 @@
-"""Puts together the trace of a run: the agents' spool, the text's tables, profiles and process figures."""
+"""From what a recording left behind to the tables of a trace."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipetrace import __version__
-from pipetrace.tracer.control import Observation
-from pipetrace.tracer.launch import Application
+import numpy as np
+from numpy.typing import NDArray
+
+from pipetrace.tracer.cpu_profile import CpuProfile
 from pipetrace.tracer.listen import Listener
-from pipetrace.tracer.profile import hot_functions
-from pipetrace.tracer.spool import SpoolTables, read_spool
+from pipetrace.tracer.metrics import ProcessSample, sample_table
+from pipetrace.tracer.spool import SpoolTables
 from pipetrace.tracer.static_tables import LoadedFile, static_tables
 from pipetrace.tracer.trace import TraceWriter
 from pipetrace.tracer.transform import Problem
 
-_DYNAMIC = ("process", "invocation", "chain", "rupture", "shape", "location", "access", "problem")
+_FUNCTION_COLUMNS = {
+    "invocation": ("function_id",),
+    "rupture": ("function_id",),
+    "shape": ("function_id",),
+    "location": ("scope_function_id",),
+}
+_FILE_COLUMNS = {"rupture": ("file_id",), "location": ("file_id",), "problem": ("file_id",)}
+_SPOOLED = ("process", "invocation", "chain", "rupture", "shape", "location", "access", "problem")
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """A run that has ended, with all that was observed."""
+class Collected:
+    """Everything that one recording left."""
 
     directory: Path
-    application: Application
-    cwd: Path
-    started: float
-    ended: float
-    """Seconds since the epoch."""
-    ending: str
-    status: int
-    observation: Observation
-    files: list[LoadedFile]
-    problems: list[Problem]
-    force: bool
-    transform_s: float
-    memory: str
-    on_port: str | None
-    listeners: list[Listener]
+    """The application's directory of the run."""
+    app_root: Path
+    spool: SpoolTables
+    files: Sequence[LoadedFile]
+    problems: Sequence[Problem]
+    profile: CpuProfile
+    samples: Sequence[ProcessSample]
+    listeners: Sequence[Listener]
 
 
-def write_trace(run: Run, path: Path) -> tuple[dict[str, Any], dict[str, int]]:
-    """Write the trace file and return its meta values and the number of rows per table.
-
-    Raises PipetraceError when the disk does not take it; nothing is left at ``path`` then.
-    """
-    spool = read_spool(run.directory / "spool")
-    static = static_tables(run.files)
-    counts: dict[str, int] = {}
-    with TraceWriter(path, force=run.force) as writer:
-
-        def add(table: str, rows: Any) -> None:
-            writer.write(table, rows)
-            counts[table] = counts.get(table, 0) + (len(next(iter(rows.values()))) if rows else 0)
-
-        for table in _DYNAMIC:
-            add(table, getattr(spool, table))
-        for table, rows in static.items():
-            add(table, rows)
-        add("problem", {
-            name: [getattr(problem, name) for problem in run.problems] for name in ("kind", "file_id", "line", "text")
-        })
-        add("sample", _samples(run, spool))
-        add("hot", _hot(run, static))
-        meta = _meta(run, spool)
-        writer.commit(meta)
-    return meta, counts
-
-
-def _process_ids(spool: SpoolTables) -> dict[int, int]:
-    rows = zip(spool.process["pid"], spool.process["process_id"], spool.process["thread_id"], strict=True)
-    return {int(pid): int(process) for pid, process, thread in rows if int(thread) == 0}
-
-
-def _samples(run: Run, spool: SpoolTables) -> dict[str, list[Any]]:
-    processes = _process_ids(spool)
-    rows = [row for row in run.observation.samples if row["pid"] in processes]
-    columns: dict[str, list[Any]] = {"process_id": [processes[row["pid"]] for row in rows]}
-    for name in (
-        "t_ns", "cpu_percent", "rss_bytes", "heap_bytes", "loop_delay_mean_ns", "loop_delay_max_ns", "gc_ns"
-    ):
-        columns[name] = [row.get(name) for row in rows]
-    return columns
-
-
-def _hot(run: Run, static: dict[str, dict[str, list[Any]]]) -> dict[str, list[Any]]:
-    """Profiles name functions by file, line and name; of several on one line the outermost is meant."""
-    functions = static["function"]
-    files = {file.file_id: file.path for file in run.files}
-    known: dict[tuple[str, int], list[tuple[str, int]]] = defaultdict(list)
-    if functions:
-        for number, file, line, name in zip(
-            functions["function_id"], functions["file_id"], functions["line"], functions["name"], strict=True
-        ):
-            known[files[file], line].append((name, number))
-    totals: dict[int, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
-    for profile in run.observation.profiles:
-        for (path, line, name), (own, total, samples) in hot_functions(profile).items():
-            if not Path(path).is_relative_to(run.application.root):
-                continue
-            candidates = known.get((Path(path).relative_to(run.application.root).as_posix(), line), [])
-            match = next((number for known_name, number in candidates if known_name == name), None)
-            if match is None and candidates:
-                match = candidates[0][1]
-            if match is not None:
-                for index, value in enumerate((own, total, samples)):
-                    totals[match][index] += value
+def process_ids(spool: SpoolTables) -> dict[tuple[int, int], int]:
+    """Return (pid, thread) → id of the process."""
+    table = spool.process
     return {
-        "function_id": list(totals),
-        "self_us": [row[0] for row in totals.values()],
-        "total_us": [row[1] for row in totals.values()],
-        "samples": [int(row[2]) for row in totals.values()],
+        (int(pid), int(thread)): int(process_id)
+        for process_id, pid, thread in zip(
+            table["process_id"], table["pid"], table["thread_id"], strict=True
+        )
     }
 
 
-def _meta(run: Run, spool: SpoolTables) -> dict[str, Any]:
-    crashed = run.ending == "exit" and run.status < 0
-    reason = f"the application was ended by signal {-run.status}" if crashed else ""
-    if spool.lost_records:
-        reason = f"{spool.lost_records} records could not be written"
-    processes = _process_ids(spool)
-    agents = run.observation.agents
-    return {
-        "tool_version": __version__,
-        "created": datetime.fromtimestamp(run.started, UTC).isoformat(timespec="seconds"),
-        "command": list(run.application.command),
-        "cwd": str(run.cwd),
-        "app_root": str(run.application.root),
-        "entry": run.application.entry,
-        "app_name": run.application.name,
-        "node_version": run.application.node_version,
-        "duration_s": round(run.ended - run.started, 3),
-        "complete": not reason,
-        "partial_reason": reason,
-        "ending": run.ending,
-        "exit_code": run.status if run.ending == "exit" and run.status >= 0 else None,
-        "signal": -run.status if crashed else None,
-        "memory_mode": run.memory,
-        "init_end_ns": spool.init_end_ns,
-        "lost_records": spool.lost_records,
-        "overhead": {
-            "transform_s": round(run.transform_s, 3),
-            "spool_bytes": sum(int(row.get("bytes") or 0) for row in agents),
-            "sampled_ms": round(sum(float(row.get("sampled_ms") or 0) for row in agents), 1),
-            "total_ms": round(sum(float(row.get("total_ms") or 0) for row in agents), 1),
+def listener_entries(listeners: Iterable[Listener], ids: Mapping[tuple[int, int], int]) -> list[dict[str, Any]]:
+    """Return the servers for ``meta``; those of processes that are not the application's are left out."""
+    return [
+        {
+            "process_id": ids[listener.pid, 0],
+            "kind": listener.kind,
+            "port": listener.port,
+            "address": listener.address,
+            "index": listener.index,
+            "secure": listener.secure,
+        }
+        for listener in listeners
+        if (listener.pid, 0) in ids
+    ]
+
+
+def write_tables(writer: TraceWriter, collected: Collected) -> None:
+    """Write every table but ``meta``."""
+    files, function_ids, file_ids = _dense(collected.files)
+    for name, rows in static_tables(files).items():
+        writer.write(name, rows)
+    for name in _SPOOLED:
+        table = dict(getattr(collected.spool, name))
+        for column in _FUNCTION_COLUMNS.get(name, ()):
+            table[column] = _renumber(table[column], function_ids)
+        for column in _FILE_COLUMNS.get(name, ()):
+            table[column] = _renumber(table[column], file_ids)
+        writer.write(name, table)
+    writer.write(
+        "problem",
+        {
+            "kind": [problem.kind for problem in collected.problems],
+            "file_id": [int(file_ids[problem.file_id]) for problem in collected.problems],
+            "line": [problem.line for problem in collected.problems],
+            "text": [problem.text for problem in collected.problems],
         },
-        "on_port": run.on_port,
-        "listeners": [
-            {
-                "process_id": processes.get(listener.pid), "kind": listener.kind, "port": listener.port,
-                "address": listener.address, "index": listener.index,
-            }
-            for listener in run.listeners
-        ],
-        "trouble": run.observation.trouble,
-    }
+    )
+    hot = collected.profile.hot(files, collected.app_root)
+    writer.write(
+        "hot",
+        {
+            "function_id": [row.function_id for row in hot],
+            "self_us": [row.self_us for row in hot],
+            "total_us": [row.total_us for row in hot],
+            "samples": [row.samples for row in hot],
+        },
+    )
+    ids = process_ids(collected.spool)
+    writer.write("sample", sample_table(list(collected.samples), collected.directory, ids))
+
+
+def _dense(files: Sequence[LoadedFile]) -> tuple[list[LoadedFile], NDArray[Any], NDArray[Any]]:
+    """Return the files with dense ids, and the maps from the ids of the recording to them (-1: none).
+
+    While recording, ids may have gaps, because files keep the ids of the recording before.
+    """
+    functions = np.full(
+        max((file.function_base + _count(file) for file in files), default=0), -1, dtype=np.int64
+    )
+    numbers = np.full(max((file.file_id for file in files), default=-1) + 1, -1, dtype=np.int64)
+    found: list[LoadedFile] = []
+    base = 0
+    for index, file in enumerate(files):
+        count = _count(file)
+        if file.status == "instrumented":
+            functions[file.function_base : file.function_base + count] = np.arange(base, base + count)
+        numbers[file.file_id] = index
+        found.append(replace(file, file_id=index, function_base=base))
+        base += count
+    return found, functions, numbers
+
+
+def _renumber(values: Any, numbers: NDArray[Any]) -> Any:
+    """Return ids mapped to dense ones; NULL stays NULL, and what has no number becomes it."""
+    if len(values) == 0:
+        return values
+    if isinstance(values, np.ndarray) and values.dtype != object:
+        absent = np.ma.getmaskarray(values)  # type: ignore[no-untyped-call]
+        plain = np.ma.filled(values, 0).astype(np.int64)
+    else:
+        absent = np.fromiter((value is None for value in values), dtype=bool, count=len(values))
+        plain = np.array([0 if value is None else value for value in values], dtype=np.int64)
+    known = (plain >= 0) & (plain < len(numbers))
+    mapped = np.where(known, numbers[np.where(known, plain, 0)] if len(numbers) else -1, -1)
+    return np.ma.masked_array(mapped, mask=absent | (mapped < 0))  # type: ignore[no-untyped-call]
+
+
+def _count(file: LoadedFile) -> int:
+    return len(file.static.functions) if file.static else 0

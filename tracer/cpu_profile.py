@@ -17,7 +17,9 @@ Frame = tuple[str, int, int, str]
 
 _AGENT = str(Path(__file__).resolve().parent / "agent") + "/"
 _WAITING = _AGENT + "channel.js"
-_IDLE = frozenset({"(idle)", "(root)"})
+_IDLE = frozenset({"(idle)", "(root)", "(program)"})
+_TELLING_US = 300_000
+"""Shorter CPU times tell nothing about the agent's share."""
 
 
 @dataclass(slots=True)
@@ -43,34 +45,52 @@ class CpuProfile:
     def __init__(self) -> None:
         self._sums: dict[Frame, _Sum] = defaultdict(_Sum)
         self._lock = threading.Lock()
-        self.busy_us = 0.0
-        """Time in which the processes did something."""
-        self.agent_us = 0.0
+        self._busy_us: dict[int, float] = defaultdict(float)
+        """By tenth of a second since the epoch: time in which the processes did something."""
+        self._agent_us: dict[int, float] = defaultdict(float)
         """Of that: time in the agent, with everything it called."""
         self.waiting_us = 0.0
         """Time in which modules waited to be instrumented; not part of the other two."""
 
-    def add(self, profile: Mapping[str, Any]) -> None:
-        """Add a profile as the DevTools protocol gives it."""
+    def add(self, profile: Mapping[str, Any], started_ns: int) -> None:
+        """Add a profile as the DevTools protocol gives it, begun at a time in ns since the epoch."""
         nodes = {node["id"]: node for node in profile["nodes"]}
         own_us: dict[int, float] = defaultdict(float)
         hits: dict[int, int] = defaultdict(int)
         samples, deltas = profile.get("samples", ()), profile.get("timeDeltas", ())
-        # A sample stands for the time until the next one.
-        for node, delta in zip(samples, [*deltas[1:], 0], strict=True):
-            own_us[node] += max(delta, 0)
-            hits[node] += 1
         with self._lock:
+            # A sample stands for the time until the next one.
+            for node, delta in zip(samples, [*deltas[1:], 0], strict=True):
+                own_us[node] += max(delta, 0)
+                hits[node] += 1
+            kinds: dict[int, str] = {}
             for node in profile["nodes"][:1]:
-                self._walk(nodes, node["id"], own_us, hits)
+                self._walk(nodes, node["id"], own_us, hits, kinds)
+            at = started_ns // 1000 + (deltas[0] if deltas else 0)
+            for node, delta in zip(samples, [*deltas[1:], 0], strict=True):
+                kind = kinds.get(node)
+                if kind == "waiting":
+                    self.waiting_us += max(delta, 0)
+                elif kind is not None:
+                    self._busy_us[at // 100_000] += max(delta, 0)
+                    if kind == "agent":
+                        self._agent_us[at // 100_000] += max(delta, 0)
+                at += delta
+
+    def agent_share(self, since_ns: int) -> float | None:
+        """Return the agent's share of the CPU time since a moment; None where that is too short to tell."""
+        first = since_ns // 100_000_000 + 1
+        busy = sum(spent for bucket, spent in self._busy_us.items() if bucket >= first)
+        agent = sum(spent for bucket, spent in self._agent_us.items() if bucket >= first)
+        return agent / busy if busy >= _TELLING_US else None
 
     def hot(self, files: Sequence[LoadedFile], app_root: Path) -> list[HotRow]:
         """Return the time of each function of the application, the hottest first."""
         found: dict[int, _Sum] = defaultdict(_Sum)
-        by_path = {str(app_root / file.path): file for file in files if file.static is not None}
+        by_path = {str(app_root / file.path): _places(file) for file in files if file.static is not None}
         for frame, summed in self._sums.items():
-            file = by_path.get(frame[0])
-            function = None if file is None else _function_at(file, frame)
+            places = by_path.get(frame[0])
+            function = None if places is None else _function_at(places, frame)
             if function is not None:
                 total = found[function]
                 total.self_us += summed.self_us
@@ -80,8 +100,14 @@ class CpuProfile:
         return sorted(rows, key=lambda row: (-row.self_us, row.function_id))
 
     def _walk(
-        self, nodes: Mapping[int, dict[str, Any]], root: int, own_us: Mapping[int, float], hits: Mapping[int, int]
+        self,
+        nodes: Mapping[int, dict[str, Any]],
+        root: int,
+        own_us: Mapping[int, float],
+        hits: Mapping[int, int],
+        kinds: dict[int, str],
     ) -> None:
+        """Sum up a tree; `kinds` receives what each node is: waiting, agent or busy, nothing where idle."""
         below: dict[int, float] = {}
         order, stack = [], [root]
         while stack:
@@ -100,12 +126,8 @@ class CpuProfile:
                 inside = "waiting" if frame[0] == _WAITING or inside == "waiting" else "agent"
             elif frame[0] and inside == "agent" and not frame[0].startswith("node:"):
                 inside = ""  # the agent calls the application's own function (a module's evaluation)
-            if inside == "waiting":
-                self.waiting_us += spent
-            elif frame[3] not in _IDLE:
-                self.busy_us += spent
-                if inside == "agent":
-                    self.agent_us += spent
+            if inside or frame[3] not in _IDLE:
+                kinds[node] = inside or "busy"
             if frame[0] and not frame[0].startswith("node:"):
                 summed = self._sums[frame]
                 summed.self_us += spent
@@ -122,26 +144,14 @@ def _frame(call: Mapping[str, Any]) -> Frame:
     return path, call.get("lineNumber", -1), call.get("columnNumber", -1), call.get("functionName", "")
 
 
-def _function_at(file: LoadedFile, frame: Frame) -> int | None:
-    """Return the id of the function that the engine reports at a place of the instrumented text.
+def _places(file: LoadedFile) -> dict[tuple[int, int], int]:
+    """Return (line, column) → function id; the module stands at the start of its text."""
+    places = {place: file.function_base + index for index, place in enumerate(file.starts)}
+    return {**places, (0, 0): file.function_base}
 
-    Probes shift columns and never lines, and they keep the order of functions on a line.
-    """
-    assert file.static is not None
+
+def _function_at(places: Mapping[tuple[int, int], int], frame: Frame) -> int | None:
+    """Return the id of the function that the engine reports at a place of the instrumented text."""
     _, line, column, name = frame
-    candidates = [
-        index for index, start in enumerate(file.static.starts) if index > 0 and start[0] == line
-    ]
-    if name == "" and line <= 0 and column <= 0:
-        return file.function_base
-    named = [index for index in candidates if _same_name(file.static.functions[index]["name"], name)]
-    candidates = named or candidates
-    if not candidates:
-        return None
-    # The last one that begins at or before the shifted column cannot be told; the nearest from the left is.
-    before = [index for index in candidates if file.static.starts[index][1] <= column]
-    return file.function_base + (before or candidates)[-1 if len(candidates) == 1 else 0]
-
-
-def _same_name(name: str, reported: str) -> bool:
-    return bool(name) and (reported == name or reported.rpartition(".")[2] == name)
+    found = places.get((line, column))
+    return places[0, 0] if found is None and name == "" and line <= 0 and column <= 0 else found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from typing import Any
 
 from pipetrace.tracer.cdp import Session, SessionEnded
@@ -23,6 +24,7 @@ class Inspection:
         self._wake = threading.Event()
         self._stop = False
         self._exiting = False
+        self._begun_ns = 0
         self.stats: dict[str, Any] = {}
         """What the agent measured of itself; empty until the end."""
         self.complete = False
@@ -59,7 +61,7 @@ class Inspection:
         session.call("Runtime.addBinding", name="$pxExit")
         session.call("Profiler.enable")
         session.call("Profiler.setSamplingInterval", interval=_INTERVAL_US)
-        session.call("Profiler.start")
+        self._begin(session)
         session.evaluate(f"{_CONTROL}.attach()")
         waited = 0.0
         while not (self._stop or self._exiting):
@@ -71,7 +73,7 @@ class Inspection:
             if waited >= _ROTATE_S:
                 waited = 0.0
                 self._fetch(session)
-                session.call("Profiler.start")
+                self._begin(session)
         self._fetch(session)
         if self._stop:
             session.evaluate(f"{_CONTROL}.stop()")
@@ -80,7 +82,11 @@ class Inspection:
         self.complete = True
 
     def _fetch(self, session: Session) -> None:
-        self._profile.add(session.call("Profiler.stop", 20.0)["profile"])
+        self._profile.add(session.call("Profiler.stop", 20.0)["profile"], self._begun_ns)
+
+    def _begin(self, session: Session) -> None:
+        self._begun_ns = time.time_ns()
+        session.call("Profiler.start")
 
     def _on_binding(self, params: dict[str, Any]) -> None:
         if params.get("name") == "$pxExit":

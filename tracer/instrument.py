@@ -55,9 +55,11 @@ class Instrumented:
     sites: tuple[Site, ...]
     problems: tuple[tuple[str, int, str], ...]
     """Kind, line and sentence for what the probes cannot see (`eval`, `with`)."""
+    places: tuple[int, ...] = ()
+    """Offset in `code` of the parameters of each function; engines report a function by this place."""
 
 
-class NotInstrumentable(PipetraceError):
+class NotInstrumentable(PipetraceError):  # noqa: N818
     """The file must be left as it is; the message says why."""
 
 
@@ -97,7 +99,8 @@ def instrument(
             parse(code, parsed.path, "module")
         except PipetraceError as error:
             raise NotInstrumentable(f"The instrumented text does not parse ({error}).") from error
-    return Instrumented(code, sites, problems)
+    places = walk.edits.places(info.params_start for info in functions)
+    return Instrumented(code, sites, problems, tuple(places))
 
 
 def _insert_head(

@@ -20,21 +20,26 @@ if TYPE_CHECKING:
 
 READ, WRITE, BOTH = 1, 2, 3
 
-_STATELESS = frozenset(
-    "Math Number String Symbol Date Promise Buffer Array BigInt Boolean Intl Error TypeError RangeError RegExp "
-    "console globalThis global window Atomics exports module __dirname __filename".split()
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_STATELESS = _words(
+    "Math Number String Symbol Date Promise Buffer Array BigInt Boolean Intl Error TypeError "
+    "RangeError RegExp console globalThis global window Atomics exports module __dirname __filename"
 )
 """Globals whose properties are not watched: they are functions, or constants, or (exports) only set up."""
 
-_PURE_CALLS = frozenset(
-    "require eval String Number Boolean Symbol BigInt parseInt parseFloat isNaN isFinite encodeURIComponent "
-    "decodeURIComponent encodeURI decodeURI escape unescape Error TypeError RangeError SyntaxError Date "
-    "clearTimeout clearInterval clearImmediate RegExp".split()
+_PURE_CALLS = _words(
+    "require eval String Number Boolean Symbol BigInt parseInt parseFloat isNaN isFinite "
+    "encodeURIComponent decodeURIComponent encodeURI decodeURI escape unescape Error TypeError "
+    "RangeError SyntaxError Date clearTimeout clearInterval clearImmediate RegExp"
 )
-_WATCHED_CONSTRUCTORS = frozenset(
-    "Map Set WeakMap WeakSet Array Object Int8Array Uint8Array Uint8ClampedArray Int16Array Uint16Array "
-    "Int32Array Uint32Array Float32Array Float64Array BigInt64Array BigUint64Array ArrayBuffer DataView "
-    "SharedArrayBuffer".split()
+_WATCHED_CONSTRUCTORS = _words(
+    "Map Set WeakMap WeakSet Array Object Int8Array Uint8Array Uint8ClampedArray Int16Array "
+    "Uint16Array Int32Array Uint32Array Float32Array Float64Array BigInt64Array BigUint64Array "
+    "ArrayBuffer DataView SharedArrayBuffer"
 )
 
 
@@ -168,17 +173,13 @@ class MemoryProbes:
             walk.visit(node.right)
             return
         bindings = [
-            (name, binding)
-            for name in identifiers(left)
-            if (binding := self._recorded(name)) is not None
+            (name, binding) for name in identifiers(left) if (binding := self._recorded(name)) is not None
         ]
         if bindings:
             hooks = [
                 self.hook(binding, mode, line, value=mode == BOTH)
                 for _, binding in bindings
-                for mode in [
-                    WRITE if node.operator == "=" and not self._reads(binding, node.right) else BOTH
-                ]
+                for mode in [WRITE if node.operator == "=" and not self._reads(binding, node.right) else BOTH]
             ]
             walk.before(node, f"($pxs&&({','.join(hooks)}),")
         if left.type != "Identifier":

@@ -38,7 +38,9 @@ class Plan:
     """(caller, callee) where the caller's text hands the callee to a call."""
 
 
-def make_plan(parsed: ParsedFile, scopes: ScopeInfo, functions: Sequence[FunctionInfo], *, memory: bool) -> Plan:
+def make_plan(
+    parsed: ParsedFile, scopes: ScopeInfo, functions: Sequence[FunctionInfo], *, memory: bool
+) -> Plan:
     """Decide for a file."""
     plan = Plan(memory, ["none"] * len(functions))
     _map_functions(plan, scopes, functions)
@@ -63,7 +65,9 @@ def make_plan(parsed: ParsedFile, scopes: ScopeInfo, functions: Sequence[Functio
 def _map_functions(plan: Plan, scopes: ScopeInfo, functions: Sequence[FunctionInfo]) -> None:
     by_range = {(info.start, info.end): info.index for info in functions[1:]}
     by_name: dict[int, int] = {
-        info.node.id.range[0]: info.index for info in functions[1:] if info.kind == "declaration" and info.node.id
+        info.node.id.range[0]: info.index
+        for info in functions[1:]
+        if info.kind == "declaration" and info.node.id
     }
     for binding in scopes.bindings:
         if binding.reassigned or binding.destructured:
@@ -92,7 +96,9 @@ def _shape(plan: Plan, scopes: ScopeInfo, info: FunctionInfo, leaf: bool) -> Sha
             if index == info.index:
                 binding = scopes.bindings[binding_id]
                 outside = [use for use in binding.references if not use.init and use.function != info.index]
-                if outside and all(use.called and use.mode == "r" for use in binding.references if not use.init):
+                if outside and all(
+                    use.called and use.mode == "r" for use in binding.references if not use.init
+                ):
                     return "none" if binding.kind != "import" and not _exported(scopes, binding) else "plain"
     return "plain"
 
@@ -120,12 +126,18 @@ def _names_collide(node: Node) -> bool:
     while stack:
         current = stack.pop()
         if current.type in FUNCTION_TYPES:
-            if current.type == "FunctionDeclaration" and current not in node.body.body and current.id.name in names:
+            if (
+                current.type == "FunctionDeclaration"
+                and current not in node.body.body
+                and current.id.name in names
+            ):
                 return True
             continue
-        if current.type == "VariableDeclaration" and current.kind == "var":
-            if any(name.name in names for one in current.declarations for name in identifiers(one.id)):
-                return True
+        variables = (
+            current.declarations if current.type == "VariableDeclaration" and current.kind == "var" else []
+        )
+        if any(name.name in names for one in variables for name in identifiers(one.id)):
+            return True
         stack.extend(code_children(current))
     return False
 

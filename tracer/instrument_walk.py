@@ -86,7 +86,9 @@ class Walk:
     def site(self, node: Node, callee: Node) -> int:
         """Return the id of a new call site."""
         if len(self.sites) < _MOST_SITES:
-            self.sites.append((node.range[0], callee_name(callee)))
+            # In a chain over several lines, the line of the name tells which call it is.
+            named = callee.property if callee.type == "MemberExpression" else node
+            self.sites.append((named.range[0], callee_name(callee)))
         return self.file_id * 65536 + len(self.sites) - 1
 
     def function_id(self, info: FunctionInfo) -> int:
@@ -95,7 +97,9 @@ class Walk:
 
     def temporary(self, number: int) -> str:
         """Name a temporary of the current function."""
-        self._temporaries[self.function.index] = max(self._temporaries.get(self.function.index, 0), number + 1)
+        self._temporaries[self.function.index] = max(
+            self._temporaries.get(self.function.index, 0), number + 1
+        )
         return f"$px{number}"
 
     def temporaries(self, index: int) -> str:
@@ -331,8 +335,7 @@ class Walk:
         self.visit(body)
         self.edits.insert(
             info.body_start,
-            f"{{{self._frame(info)}try{{{query}return $pxR($pxi,"
-            + ("(" if sequence else ""),
+            f"{{{self._frame(info)}try{{{query}return $pxR($pxi," + ("(" if sequence else ""),
             order=-5,
         )
         self.edits.insert(info.body_end, (")" if sequence else "") + ")}finally{$pxX($pxi)}}")
@@ -363,7 +366,9 @@ class Walk:
             if statement is not None:
                 self.visit(statement)
         head = f";{self._frame(info)}"
-        self.edits.insert(info.statements_start, head + ("" if declarations_only else self._query(info)), order=-5)
+        self.edits.insert(
+            info.statements_start, head + ("" if declarations_only else self._query(info)), order=-5
+        )
         self.edits.insert(info.body_end - 1, ";$pxY($pxi);")
 
     def _frame(self, info: FunctionInfo) -> str:
@@ -384,9 +389,9 @@ class Walk:
             arguments = "arguments"
         else:
             arguments = "[" + ",".join(_argument(param) for param in info.node.params) + "]"
-        local = [
-            capture.name for capture in self.scopes.captures(info.index) if capture.scope_function != 0
-        ][:24]
+        local = [capture.name for capture in self.scopes.captures(info.index) if capture.scope_function != 0][
+            :24
+        ]
         captures = ",{" + ",".join(f"{name}:()=>{name}" for name in local) + "}" if local else ""
         return f"$pxq&&$pxQ($pxi,{this},{arguments}{captures});"
 
@@ -420,6 +425,7 @@ def callee_name(node: Node) -> str:
             node = node.expression
         else:
             break
-    root = {"Identifier": getattr(node, "name", ""), "ThisExpression": "this", "Super": "super"}.get(node.type, "…")
+    root = {"Identifier": getattr(node, "name", ""), "ThisExpression": "this", "Super": "super"}.get(
+        node.type, "…"
+    )
     return (str(root) + "".join(reversed(parts)))[:60]
-

@@ -1,258 +1,364 @@
-"""One recording from start to trace file: starts the application, the load, and stops what it started."""
+"""Recording an application from its start to the finished trace."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import shutil
+import re
 import signal
-import subprocess
 import tempfile
-import time
+import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from types import FrameType
-from typing import Any, Literal
+from typing import Any
 
+from pipetrace import __version__
 from pipetrace.errors import PipetraceError
-from pipetrace.tracer.assemble import Run, write_trace
-from pipetrace.tracer.control import Watcher
+from pipetrace.tracer import launch
+from pipetrace.tracer.assemble import Collected, listener_entries, process_ids, write_tables
+from pipetrace.tracer.captured import Captured, gather_requests, requests_path
+from pipetrace.tracer.following import Candidate, Ending, Following, Orders
 from pipetrace.tracer.instrument import MemoryMode
-from pipetrace.tracer.launch import Application, understand
-from pipetrace.tracer.listen import Listener, main_port, node_options, read_listeners, wait_for_listener
-from pipetrace.tracer.transform import Transformer
-from pipetrace.tracer.transform_cache import TransformCache
-from pipetrace.tracer.transform_server import TransformServer
+from pipetrace.tracer.listen import describe_status
+from pipetrace.tracer.spool import SpoolTables, read_spool
+from pipetrace.tracer.trace import TraceWriter
 
-AGENT = Path(__file__).parent / "agent" / "index.js"
-_STOP_S = 5.0
-
-Ending = Literal["exit", "load", "duration", "interrupt"]
+_DIRECTORY = Path("traces")
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """What to record and for how long."""
+class RecordOptions:
+    """What the user asked for."""
 
     command: tuple[str, ...]
     output: Path | None = None
-    name: str | None = None
     force: bool = False
     on_port: str | None = None
-    """Shell command that makes the load; the recording ends with it."""
     duration_s: float | None = None
     wait_s: float = 30.0
-    """How long to wait for the application to listen when `on_port` is given."""
     memory: MemoryMode = "sampled"
     capture_requests: bool = False
     max_requests: int = 1000
+    name: str | None = None
     app: Path | None = None
+    stdout: int | None = None
+    """File descriptor for what the application and the load print; None leaves it as it is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What a recording left behind."""
+    """A finished recording."""
 
-    trace: Path
-    requests: Path | None
-    ending: Ending
+    path: Path
+    requests: Captured | None
     exit_status: int
-    """Of the application when it ended by itself, otherwise 0; 128 + N when signal N ended it."""
-    load_status: int | None
-    meta: dict[str, Any]
-    counts: dict[str, int]
-    """Rows per table."""
+    """What the command line should exit with: that of the application if it ended by itself, else 0."""
+    remarks: tuple[str, ...]
+    """Sentences for the user."""
+    meta: dict[str, Any] = field(repr=False)
+    counts: dict[str, int] = field(default_factory=dict)
+    """Rows: invocations, chains, accesses, functions."""
 
 
-def record(options: Options, progress: Callable[[str], None] = lambda text: None) -> Recorded:
-    """Run the command once under observation and write the trace.
+class ApplicationFailed(PipetraceError):
+    """The application ended before there was anything to record; the exit status is its own."""
 
-    ``progress`` gets short texts for people. Raises PipetraceError for everything that a user can cure; an
-    existing output is never replaced without ``force``, and only by a whole trace.
+    def __init__(self, message: str, exit_status: int) -> None:
+        super().__init__(message)
+        self.exit_status = exit_status
+
+
+def record(options: RecordOptions, say: Callable[[str], None] = lambda line: None) -> Recorded:
+    """Record an application; `say` is told about the progress now and then.
+
+    Raises PipetraceError for everything that a user can cause; nothing was overwritten then.
     """
-    cwd = Path.cwd()
-    application = understand(options.command, cwd, options.app)
-    output = _output(options, application)
-    with tempfile.TemporaryDirectory(prefix="pipetrace-", ignore_cleanup_errors=True) as folder:
-        directory = Path(folder).resolve()
-        _prepare(directory, application, options)
-        transformer = Transformer(application.root, options.memory, TransformCache())
-        server = TransformServer()
-        server.serve(directory, transformer)
-        started = time.time()
-        with _running(application, directory) as process:
-            watcher = Watcher(directory)
-            watcher.start()
-            listeners: list[Listener] = []
-            with _interrupts() as interrupted:
-                ending, load_status = _follow(process, directory, options, interrupted, progress, listeners)
-                ended = time.time()
-                observation = watcher.finish()
-                status = _stop(process)
-        if ending == "exit":
-            _require_something(directory, status, ended - started)
-        server.close()
-        transformer.save_ids()
-        progress("writing the trace")
-        run = Run(
-            directory=directory, application=application, cwd=cwd, started=started, ended=ended,
-            ending=ending, status=status, observation=observation, files=transformer.files, problems=transformer.problems, force=options.force,
-            transform_s=server.busy_s, memory=options.memory, on_port=options.on_port,
-            listeners=read_listeners(directory / "listeners.jsonl"),
-        )
-        meta, counts = write_trace(run, output)
-        requests = _keep_requests(directory, output) if options.capture_requests else None
-    exit_status = 0 if ending != "exit" else (status if status >= 0 else 128 - status)
-    return Recorded(output, requests, ending, exit_status, load_status, meta, counts)
+    command = launch.check_command(options.command)
+    _check_output(options)
+    app = options.app
+    if app is not None and not app.is_dir():
+        raise PipetraceError(f"The directory {app} given with --app does not exist.")
+    orders = Orders(
+        memory=options.memory,
+        on_port=options.on_port,
+        duration_s=options.duration_s,
+        wait_s=options.wait_s,
+        stdout=options.stdout,
+        options={
+            "app_root": os.path.realpath(app) if app else None,
+            "launchers": launch.launcher_packages(),
+            "memory": options.memory,
+            "capture_requests": options.capture_requests,
+            "max_requests": options.max_requests,
+        },
+    )
+    created = datetime.now().astimezone()
+    with _counted_interrupts() as interrupts, Following(command, orders, interrupts) as following:
+        ending = following.follow(say)
+        say("ending the recording")
+        following.stop(ending)
+        candidate = following.application()
+        assert following.process is not None
+        status = following.process.returncode
+        if candidate is None or candidate.transformer is None:
+            raise _nothing_ran(following, candidate, ending, status)
+        say("writing the trace")
+        return _write(options, command, following, candidate, ending, created)
 
 
-def _output(options: Options, application: Application) -> Path:
-    name = options.name or application.name
-    output = options.output or Path("traces") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}.duckdb"
-    taken = [output, *([_requests_path(output)] if options.capture_requests else [])]
-    for path in taken:
-        if path.exists() and not options.force:
-            raise PipetraceError(f"{path} exists; name another file with -o, or replace it with --force.")
-    folder = output.parent
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise PipetraceError(
-            f"{folder} cannot be written ({error.strerror}); name another place for the trace with -o."
-        ) from None
-    return output
-
-
-def _requests_path(output: Path) -> Path:
-    return output.with_name(output.name.removesuffix(".duckdb") + ".requests.jsonl")
-
-
-def _prepare(directory: Path, application: Application, options: Options) -> None:
-    (directory / "spool").mkdir()
-    config = {
-        "app_root": str(application.root), "memory": options.memory,
-        "capture_requests": options.capture_requests, "max_requests": options.max_requests,
+def _write(
+    options: RecordOptions,
+    command: launch.Command,
+    following: Following,
+    candidate: Candidate,
+    ending: Ending,
+    created: datetime,
+) -> Recorded:
+    assert following.process is not None and candidate.transformer is not None
+    transformer = candidate.transformer
+    claim = following.claim_of(candidate)
+    status = following.process.returncode
+    spool = read_spool(candidate.directory / "spool")
+    _refuse_empty(spool, ending, status)
+    transformer.save_ids()
+    for path in candidate.directory.glob("profile.*.json"):
+        _add_profile(candidate, path)
+    app_root = Path(claim.app_root)
+    name = options.name or _app_name(app_root)
+    path = options.output or _default_output(name, created)
+    ids = process_ids(spool)
+    listeners = following.listeners()
+    partial = _partial_reason(spool, ending)
+    by_itself = ending is Ending.BY_ITSELF
+    inspected = candidate.inspection.stats if candidate.inspection else {}
+    meta: dict[str, Any] = {
+        "tool_version": __version__,
+        "created": created.isoformat(timespec="seconds"),
+        "command": list(command.argv),
+        "cwd": claim.cwd,
+        "app_root": claim.app_root,
+        "entry": Path(os.path.relpath(claim.entry, claim.app_root)).as_posix(),
+        "app_name": name,
+        "node_version": claim.version,
+        "arguments": list(claim.argv[2:]),
+        "duration_s": round(following.duration_s, 3),
+        "complete": partial == "",
+        "partial_reason": partial,
+        "ended": ending.value,
+        "exit_code": status if by_itself and status >= 0 else None,
+        "signal": _signal_name(status) if by_itself and status < 0 else None,
+        "memory_mode": options.memory,
+        "init_end_ns": spool.init_end_ns,
+        "lost_records": spool.lost_records,
+        "on_port": options.on_port,
+        "load_exit_code": following.load_status,
+        "listeners": listener_entries(listeners, ids),
+        "overhead": _overhead(following, candidate, spool, inspected),
     }
-    (directory / "config.json").write_text(json.dumps(config), encoding="utf-8")
-
-
-@contextlib.contextmanager
-def _running(application: Application, directory: Path) -> Iterator[subprocess.Popen[bytes]]:
-    environment = {
-        **os.environ,
-        # The inspector would otherwise announce itself on the application's stderr.
-        "NODE_OPTIONS": f"{node_options(os.environ, AGENT)} --inspect-publish-uid=http",
-        "PIPETRACE_DIR": str(directory),
-        "PIPETRACE_LISTEN_FILE": str(directory / "listeners.jsonl"),
+    collected = Collected(
+        candidate.directory,
+        app_root,
+        spool,
+        transformer.files,
+        transformer.problems,
+        candidate.profile,
+        following.metrics.samples,
+        listeners,
+    )
+    captured = None
+    with TraceWriter(path, force=options.force) as writer:
+        write_tables(writer, collected)
+        if options.capture_requests:
+            captured = gather_requests(candidate.directory, path, options.max_requests, force=options.force)
+        writer.commit(meta)
+    counts = {
+        "invocations": len(spool.invocation["invocation_id"]),
+        "chains": len(spool.chain["chain_id"]),
+        "accesses": len(spool.access["invocation_id"]),
+        "files": len(transformer.files),
+        "functions": sum(len(file.static.functions) for file in transformer.files if file.static),
     }
-    command = list(application.command)
-    try:
-        # A process group of its own, so that Ctrl-C reaches pipetrace first and what was seen can be saved.
-        process = subprocess.Popen(command, env=environment, process_group=0)
-    except OSError as error:
-        raise PipetraceError(f"{command[0]} cannot be started ({error.strerror}); check that it may be run.") from None
-    try:
-        yield process
-    finally:
-        _stop(process)
-
-
-@contextlib.contextmanager
-def _interrupts() -> Iterator[Callable[[], bool]]:
-    """Ctrl-C and SIGTERM set a flag; a second one raises KeyboardInterrupt."""
-    count = 0
-
-    def note(number: int, frame: FrameType | None) -> None:
-        nonlocal count
-        count += 1
-        if count > 1:
-            raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: count > 0
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _follow(
-    process: subprocess.Popen[bytes],
-    directory: Path,
-    options: Options,
-    interrupted: Callable[[], bool],
-    progress: Callable[[str], None],
-    listeners: list[Listener],
-) -> tuple[Ending, int | None]:
-    until = None if options.duration_s is None else time.monotonic() + options.duration_s
-    load: subprocess.Popen[bytes] | None = None
-    if options.on_port is not None:
-        progress("waiting for the application to listen")
-        listeners += wait_for_listener(directory / "listeners.jsonl", process, options.wait_s)
-        port = main_port(listeners)
-        progress(f"recording; the load runs against port {port}")
-        load = subprocess.Popen(options.on_port, shell=True, env={**os.environ, "PORT": str(port)}, process_group=0)
-    else:
-        progress("recording; Ctrl-C stops and keeps the data")
-    try:
-        while True:
-            if process.poll() is not None:
-                return "exit", None
-            if load is not None and load.poll() is not None:
-                return "load", load.returncode
-            if until is not None and time.monotonic() >= until:
-                return "duration", None
-            if interrupted():
-                return "interrupt", None
-            time.sleep(0.02)
-    finally:
-        if load is not None and load.poll() is None:
-            _stop(load)
-
-
-def _stop(process: subprocess.Popen[bytes]) -> int:
-    """End a process group that we started, kindly and then not; return the exit status."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        if process.poll() is not None:
-            break
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(_STOP_S)
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        # Children that outlive their parent.
-        os.killpg(process.pid, signal.SIGTERM)
-    return process.wait()
-
-
-def _require_something(directory: Path, status: int, seconds: float) -> None:
-    if any((directory / "spool").glob("*.bin")) and (status == 0 or seconds > 5):
-        return
-    how = f"with status {status}" if status >= 0 else f"by signal {-status}"
-    raise PipetraceError(
-        f"The application ended {how} after {seconds:.1f} s, before there was anything to record; "
-        "its own messages above say why: start it by hand first."
+    return Recorded(
+        path,
+        captured,
+        _exit_status(ending, status),
+        tuple(_remarks(following, transformer.files, partial, captured)),
+        meta,
+        counts,
     )
 
 
-def _keep_requests(directory: Path, output: Path) -> Path | None:
-    written = directory / "requests.jsonl"
-    if not written.exists():
-        return None
-    lines = []
-    for line in written.read_text(encoding="utf-8").splitlines():
-        with contextlib.suppress(ValueError):
-            lines.append(json.loads(line))
-    lines.sort(key=lambda row: row["order"])
-    path = _requests_path(output)
-    path.touch(mode=0o600)
-    shutil.copymode(written, path)
-    with path.open("w", encoding="utf-8") as out:
-        for row in lines:
-            row.pop("order")
-            out.write(json.dumps(row, ensure_ascii=False) + "\n")
+def _check_output(options: RecordOptions) -> None:
+    """Raise when the trace could not be written, before anything is started."""
+    path = options.output
+    if path is not None:
+        if path.is_dir():
+            raise PipetraceError(f"{path} is a directory; give the name of a file with -o.")
+        taken = [path, requests_path(path)] if options.capture_requests else [path]
+        for file in taken:
+            if file.exists() and not options.force:
+                raise PipetraceError(
+                    f"{file} exists already; choose another name with -o, or overwrite it with --force."
+                )
+    directory = _DIRECTORY if path is None else path.parent
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=directory, prefix=".pipetrace-"):
+            pass
+    except OSError as error:
+        raise PipetraceError(
+            f"The directory {directory} cannot be written to ({error.strerror}); choose another place with -o."
+        ) from None
+
+
+def _default_output(name: str, created: datetime) -> Path:
+    safe = re.sub(r"[^\w.-]+", "-", name.lstrip("@")).strip("-.") or "app"
+    stem = f"{safe}-{created:%Y%m%d-%H%M%S}"
+    path = _DIRECTORY / f"{stem}.duckdb"
+    number = 2
+    while path.exists() or requests_path(path).exists():
+        path = _DIRECTORY / f"{stem}-{number}.duckdb"
+        number += 1
     return path
+
+
+def _app_name(app_root: Path) -> str:
+    import json
+
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        name = json.loads((app_root / "package.json").read_bytes()).get("name")
+        if isinstance(name, str) and name:
+            return name
+    return app_root.name or "app"
+
+
+def _nothing_ran(
+    following: Following, candidate: Candidate | None, ending: Ending, status: int
+) -> PipetraceError:
+    """Say why there is nothing: no node process, no module of the application, or an agent that failed."""
+    by_itself = ending is Ending.BY_ITSELF
+    how = f" and ended with {describe_status(status)} (what it printed stands above)" if by_itself else ""
+    failure = status if by_itself and status > 0 else 1
+    if following.run.failures:
+        return ApplicationFailed(f"The agent could not start: {following.run.failures[0]}.", failure)
+    if candidate is None:
+        if following.run.launchers:
+            return ApplicationFailed(
+                f"The command only ran the package manager{how}; name the command that starts the application.",
+                failure,
+            )
+        return ApplicationFailed(
+            f"The command started no Node.js script{how}; name a command that runs node, and keep NODE_OPTIONS "
+            "in its environment.",
+            failure,
+        )
+    claim = following.claim_of(candidate)
+    return ApplicationFailed(
+        f"No file of the application in {claim.app_root} was loaded{how}; name its directory with --app if it is "
+        "another.",
+        failure,
+    )
+
+
+def _refuse_empty(spool: SpoolTables, ending: Ending, status: int) -> None:
+    """Raise when the application ended before anything but its initialisation ran."""
+    if ending is not Ending.BY_ITSELF or any(kind != "init" for kind in spool.chain["kind"]):
+        return
+    if status != 0:
+        raise ApplicationFailed(
+            f"The application ended with {describe_status(status)} while it started; its own message stands above, "
+            "and no trace was written.",
+            _exit_status(ending, status),
+        )
+    raise PipetraceError(
+        "The application ended at once and handled no event, so there is nothing to record; give the command that "
+        "keeps it running."
+    )
+
+
+def _partial_reason(spool: SpoolTables, ending: Ending) -> str:
+    """Say what is missing in the trace; '' when nothing is."""
+    if spool.lost_records:
+        return f"{spool.lost_records} records could not be written (disk full?)."
+    if ending is Ending.BY_ITSELF:
+        table = spool.process
+        for kind, pid, ended in zip(table["kind"], table["pid"], table["ended_ns"], strict=True):
+            if ended is None and kind != "worker":
+                return f"Process {pid} ended without notice (killed?), so its last moments are missing."
+    return ""
+
+
+def _overhead(
+    following: Following, candidate: Candidate, spool: SpoolTables, inspected: dict[str, Any]
+) -> dict[str, Any]:
+    """What the recording itself cost, as far as it was measured."""
+    profile, transformer = candidate.profile, candidate.transformer
+    assert transformer is not None
+    written = sum(path.stat().st_size for path in (candidate.directory / "spool").glob("*.bin"))
+    share = profile.agent_share(spool.init_end_ns or 0)
+    total_ms = inspected.get("total_ms") or 0
+    return {
+        "records": len(spool.invocation["invocation_id"]) + len(spool.access["invocation_id"]),
+        "written_bytes": written,
+        "agent_share": None if share is None else round(share, 4),
+        "slow_down": None if share is None or share >= 1 else round(1 / (1 - share), 3),
+        "sampled_time_share": round(inspected["sampled_ms"] / total_ms, 4) if total_ms else None,
+        "start_up_s": round(profile.waiting_us / 1e6, 3),
+        "files_instrumented_anew": transformer.misses,
+    }
+
+
+def _remarks(
+    following: Following, files: list[Any], partial: str, captured: Captured | None
+) -> Iterator[str]:
+    for file in files:
+        if file.status != "instrumented":
+            yield f"{file.path} was left alone: {file.reason}"
+    if partial:
+        yield f"The trace is partial: {partial}"
+    if following.load_status:
+        yield f"The load ended with {describe_status(following.load_status)}; check the command given with --on-port."
+    if captured is not None and captured.bounded:
+        yield f"Only the first {captured.requests} requests were captured; --max-requests keeps more."
+
+
+def _exit_status(ending: Ending, status: int) -> int:
+    if ending is not Ending.BY_ITSELF:
+        return 0
+    return status if status >= 0 else 128 - status
+
+
+def _signal_name(status: int) -> str:
+    return describe_status(status).removeprefix("signal ")
+
+
+def _add_profile(candidate: Candidate, path: Path) -> None:
+    import json
+
+    with contextlib.suppress(OSError, ValueError, KeyError):  # a process that was killed while writing
+        taken = json.loads(path.read_bytes())
+        candidate.profile.add(taken["profile"], taken["begun"] * 1_000_000)
+
+
+@contextlib.contextmanager
+def _counted_interrupts() -> Iterator[Callable[[], int]]:
+    """Count SIGINT, SIGTERM and SIGHUP instead of obeying them; yields the function that returns the count."""
+    count = 0
+
+    def counted(number: int, frame: FrameType | None) -> None:
+        nonlocal count
+        count += 1
+
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: count
+        return
+    caught = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, counted) for number in caught}
+    try:
+        yield lambda: count
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -142,9 +142,7 @@ class RowBuilder:
         table = self._lists["process"]
         parent = None
         for index, pid in enumerate(table["pid"]):
-            if line["worker"] and pid == line["pid"] and table["thread_id"][index] == 0:
-                parent = index
-            elif not line["worker"] and pid == line["ppid"] and table["thread_id"][index] == 0:
+            if table["thread_id"][index] == 0 and pid == (line["pid"] if line["worker"] else line["ppid"]):
                 parent = index
         kind = "worker" if line["worker"] else ("main" if process_id == 0 else "child")
         row = (
@@ -256,14 +254,15 @@ def _references(ids: NDArray[Any], written: NDArray[np.bool_], base: int) -> NDA
     inside = (ids > 0) & (ids < len(written))
     valid = np.zeros(len(ids), dtype=bool)
     valid[inside] = written[ids[inside]]
-    return np.ma.masked_array(ids.astype(np.int64) + base, mask=~valid)  # type: ignore[no-untyped-call]
+    return np.ma.masked_array(ids.astype(np.int64) + base, mask=~valid)
 
 
 def _names(numbers: NDArray[Any], strings: dict[int, str]) -> NDArray[Any]:
     table = np.full(max([int(numbers.max(initial=0)), *strings]) + 1, "", dtype=object)
     for number, text in strings.items():
         table[number] = text
-    return table[numbers]
+    names: NDArray[Any] = table[numbers]
+    return names
 
 
 def _ns(origin: float, milliseconds: float) -> int:
@@ -291,5 +290,10 @@ def _concatenate(parts: list[dict[str, NDArray[Any]]], columns: tuple[str, ...])
     for name in columns:
         arrays = [part[name] for part in parts]
         masked = any(isinstance(array, np.ma.MaskedArray) for array in arrays)
-        joined[name] = np.ma.concatenate(arrays) if masked else np.concatenate(arrays)
+        joined[name] = _join_masked(arrays) if masked else np.concatenate(arrays)
     return joined
+
+
+def _join_masked(arrays: list[NDArray[Any]]) -> NDArray[Any]:
+    values = np.concatenate([np.ma.getdata(array) for array in arrays])
+    return np.ma.masked_array(values, mask=np.concatenate([np.ma.getmaskarray(array) for array in arrays]))

@@ -29,9 +29,6 @@ class StaticFile:
     foreign_calls: tuple[Call, ...]
     """Calls of what other modules export."""
     exports: tuple[Export, ...]
-    starts: tuple[tuple[int, int], ...]
-    """Of each function the place that engines report: 0-based line and UTF-16 column of its parameters."""
-
     def to_json(self) -> dict[str, Any]:
         """Return the data as JSON values."""
         return asdict(self)
@@ -45,7 +42,6 @@ class StaticFile:
             calls=tuple((caller, callee) for caller, callee in data["calls"]),
             foreign_calls=tuple(Call(**call) for call in data["foreign_calls"]),
             exports=tuple(Export(**export) for export in data["exports"]),
-            starts=tuple((line, column) for line, column in data["starts"]),
         )
 
 
@@ -68,6 +64,8 @@ class LoadedFile:
     """Id of the module itself; that of function i is function_base + i."""
     static: StaticFile | None = None
     """None when the file does not parse."""
+    starts: tuple[tuple[int, int], ...] = ()
+    """Of each function the place that engines report: 0-based line and UTF-16 column in the instrumented text."""
 
 
 def static_file(parsed: ParsedFile) -> StaticFile:
@@ -97,17 +95,12 @@ def static_file(parsed: ParsedFile) -> StaticFile:
                     "init_kind": kind,
                 }
             )
-    starts = []
-    for info in functions:
-        line, column = lines.position(info.params_start)
-        starts.append((line - 1, column))
     return StaticFile(
         functions=tuple(_function_row(info) for info in functions),
         captures=tuple(captures),
         calls=tuple((info.index, callee) for info in functions for callee in scopes.static_calls(info.index)),
         foreign_calls=links.calls,
         exports=links.exports,
-        starts=tuple(starts),
     )
 
 

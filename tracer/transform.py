@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipetrace.errors import PipetraceError
 from pipetrace.javascript.functions import functions_of
+from pipetrace.javascript.lines import LineIndex
 from pipetrace.javascript.parse import Goal, JavaScriptSyntaxError, deep_recursion, parse
 from pipetrace.javascript.scopes import analyse
 from pipetrace.tracer.instrument import InstrumentOptions, MemoryMode, instrument
@@ -74,6 +76,7 @@ class Transformer:
         self.misses += 1
         static, problem, line, count = None, "", 0, 0
         code: str | None = None
+        starts: list[tuple[int, int]] = []
         try:
             if len(text) > _LARGEST:
                 raise PipetraceError(f"{name} is larger than {_LARGEST // 1_000_000} MB")
@@ -92,6 +95,7 @@ class Transformer:
                     options=InstrumentOptions(memory=self._memory),
                 )
             code = result.code
+            starts = _positions(code, result.places)
         except JavaScriptSyntaxError as error:
             problem, line = str(error), error.line
         except PipetraceError as error:
@@ -103,6 +107,7 @@ class Transformer:
         made = {
             "code": code,
             "static": static.to_json() if static else None,
+            "starts": starts,
             "problem": problem,
             "line": line,
         }
@@ -129,7 +134,8 @@ class Transformer:
         self._ids[name] = (file_id, base, count)
         code, problem = made["code"], made["problem"]
         status = "left alone" if code is None else "instrumented"
-        self.files.append(LoadedFile(file_id, name, digest, form, size, status, problem, base, static))
+        starts = tuple((line, column) for line, column in made["starts"])
+        self.files.append(LoadedFile(file_id, name, digest, form, size, status, problem, base, static, starts))
         if code is None:
             self.problems.append(Problem("parse", file_id, made["line"], problem))
             return {"leave": problem}
@@ -140,6 +146,17 @@ class Transformer:
             "function_base": base,
             "functions": count,
         }
+
+
+def _positions(code: str, offsets: Sequence[int]) -> list[tuple[int, int]]:
+    """Return 0-based lines and columns in the text without byte order mark, as engines report them."""
+    lines = LineIndex(code)
+    mark = 1 if code.startswith("\ufeff") else 0
+    found = []
+    for offset in offsets:
+        line, column = lines.position(offset)
+        found.append((line - 1, column - mark if line == 1 else column))
+    return found
 
 
 def _goal(form: str) -> Goal:

@@ -1,94 +1,154 @@
-"""`pipetrace record`: run an application under observation and write a trace."""
+"""`pipetrace record`: run an application and write down what it does."""
 
 from __future__ import annotations
 
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import click
-from rich.console import Console
 
-from pipetrace.tracer.record import Options, Recorded, record
+from pipetrace.tracer.record import Recorded, RecordOptions, record
 
 
-@click.command(
-    "record",
-    context_settings={"allow_interspersed_args": False},
-    options_metavar="[options]",
+@click.command(context_settings={"allow_interspersed_args": False})
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Trace file to write.  [default: traces/<app>-<time>.duckdb]",
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="The trace file.  [default: traces/APP-TIME.duckdb]")
-@click.option("--name", help="Name of the application in the default file name.")
-@click.option("--force", is_flag=True, help="Replace an existing trace.")
-@click.option("--on-port", metavar="CMD", help="Run CMD when the application listens ($PORT is set); stop when it ends.")
-@click.option("--duration", type=click.FloatRange(min=0), metavar="S", help="Stop after S seconds.")
-@click.option("--wait", type=click.FloatRange(min=0), default=30.0, metavar="S", show_default=True,
-              help="With --on-port: how long the application may take to listen.")
-@click.option("--memory", type=click.Choice(["off", "sampled", "full"]), default="sampled", show_default=True,
-              help="Which invocations have their memory accesses recorded.")
-@click.option("--capture-requests", is_flag=True, help="Keep the requests themselves too, for `verify`, in a file of their own.")
-@click.option("--max-requests", type=click.IntRange(min=1), default=1000, show_default=True, metavar="N",
-              help="Keep at most N requests.")
-@click.option("--app", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="DIR",
-              help="The application's folder.  [default: package of the entry script]")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.option("--force", is_flag=True, help="Overwrite an existing trace.")
+@click.option(
+    "--on-port",
+    metavar="CMD",
+    help="Run CMD in a shell when the application listens, with its port in $PORT; stop when CMD ends.",
+)
+@click.option("--wait", "wait_s", type=click.FloatRange(min=0.1), default=30.0, show_default=True,
+              metavar="S", help="Seconds that the application may take to listen (with --on-port).")  # fmt: skip
+@click.option("--duration", "duration_s", type=click.FloatRange(min=0.1), metavar="S",
+              help="Stop after S seconds.")  # fmt: skip
+@click.option(
+    "--memory",
+    type=click.Choice(["off", "sampled", "full"]),
+    default="sampled",
+    show_default=True,
+    help="Which invocations record their memory accesses: none, a sample of each function's, all.",
+)
+@click.option(
+    "--capture-requests",
+    is_flag=True,
+    help="Keep the requests in a private file beside the trace, for `pipetrace verify`.",
+)
+@click.option("--max-requests", type=click.IntRange(min=1), default=1000, show_default=True,
+              metavar="N", help="Keep at most N requests.")  # fmt: skip
+@click.option("--name", help="Name of the application in the trace.  [default: from its package.json]")
+@click.option(
+    "--app",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="The application's directory.  [default: the package of the entry script]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Describe the recording as JSON on stdout; "
+              "what the application prints there goes to stderr.")  # fmt: skip
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
-@click.argument("command_line", nargs=-1, type=click.UNPROCESSED, metavar="[--] COMMAND...")
-def command(command_line: tuple[str, ...], as_json: bool, quiet: bool, **values: Any) -> int:
-    """Record a running Node.js application: handlers, causality, memory, cost.
+def command(
+    command: tuple[str, ...],
+    output: Path | None,
+    force: bool,
+    on_port: str | None,
+    wait_s: float,
+    duration_s: float | None,
+    memory: Literal["off", "sampled", "full"],
+    capture_requests: bool,
+    max_requests: int,
+    name: str | None,
+    app: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Run COMMAND, a Node.js application, and record what its handlers do.
 
-    COMMAND is your own start command, as it is: `pipetrace record node app.js`. Ctrl-C stops and keeps the
-    data. Values are never recorded, unless --capture-requests asks for the requests.
+    COMMAND is whatever starts the application: `node app.js`, `npm start`, `npx name`. The recording ends when
+    it ends, after --duration, when the load of --on-port ends, or with Ctrl-C, which keeps the data (twice:
+    at once). The exit status is the application's if it ends by itself, else 0. Values are never recorded.
+
+    \b
+    pipetrace record node app.js
+    pipetrace record --on-port 'autocannon -d 10 http://127.0.0.1:$PORT/' -- npm start
     """
-    terminal = Console(stderr=True)
-    with_progress = not quiet and terminal.is_terminal
-
-    def progress(text: str) -> None:
-        if with_progress:
-            terminal.print(f"[dim]pipetrace: {text}[/dim]")
-
-    options = Options(
-        command=command_line, output=values["output"], name=values["name"], force=values["force"],
-        on_port=values["on_port"], duration_s=values["duration"], wait_s=values["wait"], memory=values["memory"],
-        capture_requests=values["capture_requests"], max_requests=values["max_requests"], app=values["app"],
-    )
-    result = record(options, progress)
+    progress = _Progress(sys.stderr.isatty() and not quiet)
+    try:
+        recorded = record(
+            RecordOptions(
+                command=command,
+                output=output,
+                force=force,
+                on_port=on_port,
+                duration_s=duration_s,
+                wait_s=wait_s,
+                memory=memory,
+                capture_requests=capture_requests,
+                max_requests=max_requests,
+                name=name,
+                app=app,
+                stdout=2 if as_json else None,
+            ),
+            progress.say,
+        )
+    finally:
+        progress.clear()
     if as_json:
-        print(json.dumps(_summary(result), indent=2))
-    elif not quiet:
-        _print(result)
-    return result.exit_status
+        click.echo(json.dumps(_described(recorded)))
+    if not quiet:
+        _tell(recorded)
+    return recorded.exit_status
 
 
-def _summary(result: Recorded) -> dict[str, Any]:
+def _tell(recorded: Recorded) -> None:
+    for remark in recorded.remarks:
+        click.echo(f"pipetrace: {remark}", err=True)
+    counts, overhead = recorded.counts, recorded.meta["overhead"]
+    slow = f", slowed it {overhead['slow_down']:.2f}×" if overhead["slow_down"] else ""
+    click.echo(
+        f"{recorded.meta['duration_s']:.1f} s, {counts['chains']} events, {counts['invocations']} invocations, "
+        f"{counts['accesses']} memory accesses; recording wrote {overhead['written_bytes'] / 1e6:.1f} MB{slow}.",
+        err=True,
+    )
+    if recorded.requests is not None:
+        click.echo(f"Wrote {recorded.requests.path} ({recorded.requests.requests} requests, private)", err=True)
+    click.echo(f"Wrote {recorded.path}", err=True)
+    click.echo("Next: pipetrace report, or pipetrace partition --machines 4", err=True)
+
+
+def _described(recorded: Recorded) -> dict[str, object]:
     return {
-        "trace": str(result.trace), "requests": str(result.requests) if result.requests else None,
-        "ending": result.ending, "exit_status": result.exit_status, "load_status": result.load_status,
-        "rows": result.counts, "meta": result.meta,
+        "trace": str(recorded.path),
+        "requests": str(recorded.requests.path) if recorded.requests else None,
+        "exit_status": recorded.exit_status,
+        "remarks": list(recorded.remarks),
+        **recorded.counts,
+        "meta": recorded.meta,
     }
 
 
-def _print(result: Recorded) -> None:
-    meta = result.meta
-    counts = result.counts
-    overhead = meta["overhead"]
-    print(
-        f"Recorded {meta['duration_s']:.1f} s of {meta['app_name']}: {counts.get('invocation', 0):,} invocations in "
-        f"{counts.get('chain', 0):,} chains, {counts.get('access', 0):,} memory accesses.",
-        file=sys.stderr,
-    )
-    if overhead["total_ms"]:
-        share = 100 * overhead["sampled_ms"] / overhead["total_ms"]
-        print(
-            f"{share:.0f} % of the handlers' time was watched for memory accesses; costs come from the rest.",
-            file=sys.stderr,
-        )
-    if not meta["complete"]:
-        print(f"The recording is partial: {meta['partial_reason']}.", file=sys.stderr)
-    if result.load_status:
-        print(f"The load command ended with status {result.load_status}; check its messages above.", file=sys.stderr)
-    print(f"Wrote {result.trace}")
-    if result.requests:
-        print(f"Wrote {result.requests}")
-    print(f"Next: pipetrace partition {result.trace} --machines 4", file=sys.stderr)
+class _Progress:
+    """One line on the terminal that is written over."""
+
+    def __init__(self, shown: bool) -> None:
+        self._shown = shown
+        self._length = 0
+
+    def say(self, line: str) -> None:
+        if self._shown:
+            sys.stderr.write("\r" + line.ljust(self._length))
+            sys.stderr.flush()
+            self._length = len(line)
+
+    def clear(self) -> None:
+        if self._length:
+            sys.stderr.write("\r" + " " * self._length + "\r")
+            sys.stderr.flush()
+            self._length = 0

@@ -12,6 +12,7 @@ const { applyChanges } = require('./codec/changes.js');
 const { CannotTravel, PipetraceUnavailable, PipetraceViolation, errors } = require('./errors.js');
 const metrics = require('./metrics.js');
 const violations = require('./violations.js');
+const { context } = require('./context.js');
 
 /** @typedef {import('./handlers.js').Handler} Handler */
 /** @typedef {import('./peer.js').Peer} Peer */
@@ -46,7 +47,6 @@ class CallResult extends Promise {
     return super.then(onValue, onError);
   }
 }
-Object.defineProperty(CallResult.prototype, 'constructor', { value: CallResult, configurable: true });
 
 /** One call on its way. */
 class Call {
@@ -60,6 +60,8 @@ class Call {
     this.replica = null;
     this.begun = false;
     this.settled = false;
+    /** The replica has it no more. */
+    this.counted = false;
     this.sentAt = 0;
     /** @type {(value: any) => void} */ this.resolve = () => undefined;
     /** @type {(error: any) => void} */ this.reject = () => undefined;
@@ -94,6 +96,14 @@ class Call {
     else if (!this.answer(error)) process.nextTick(() => { throw error; });
   }
 
+  /** @param {any} error that an operation on the response raised here, after the handler had gone on */
+  give(error) {
+    if (this.settled) return;
+    this.settled = true;
+    if (this.replica) this.replica.finished(this);
+    this.threw(error);
+  }
+
   /** @param {any} error with which the handler's promise was rejected */
   rejected(error) {
     if (!this.result.consumed && this.answer(error)) return;
@@ -121,7 +131,7 @@ class Call {
     if (this.settled) return;
     this.settled = true;
     this.handler.counters.failed += 1;
-    if (this.replica) this.replica.finished(this);
+    if (this.replica && !this.counted) this.replica.finished(this);
     const last = this.args[this.args.length - 1];
     const connect = typeof last === 'function' && this.args.some((value) => value instanceof http.IncomingMessage);
     if (this.result.consumed) this.reject(error);
@@ -149,6 +159,7 @@ class Replica {
 
   /** @param {Call} call */
   finished(call) {
+    call.counted = true;
     this.outstanding -= 1;
     if (!call.begun) this.begun(call);
     if (this.outstanding === 0 && this.peer) this.peer.link.unref();
@@ -173,6 +184,10 @@ class Pool {
     /** @type {{session: Session, message: Message}[]} */
     this.queue = [];
     this.turn = 0;
+    // Where state lives nothing may run in its stead: calls wait until the stage is there.
+    this.exclusive = Boolean(context.plan && context.plan.ownsState(stage));
+    /** @type {NodeJS.Timeout | null} */
+    this.alive = null;
     // Stands for the replica while a call waits: nothing is known of what it has.
     this.placeholder = /** @type {any} */ ({ paths: new Set(), transfer: [], sharesMemory: true });
   }
@@ -192,11 +207,18 @@ class Pool {
     return best;
   }
 
+  /** @param {Session} session @param {Message} message */
+  hold(session, message) {
+    this.queue.push({ session, message });
+    // Waiting calls keep the process alive, as running them would.
+    if (!this.alive) this.alive = setInterval(() => undefined, 1 << 30);
+  }
+
   /** Gives waiting calls to replicas that have become free. */
   advance() {
     while (this.queue.length > 0) {
       const replica = this.pick();
-      if (replica && replica.waiting >= CREDITS) return;
+      if (replica ? replica.waiting >= CREDITS : this.exclusive) return;
       const { session, message } = /** @type {{session: Session, message: Message}} */ (this.queue.shift());
       const { call } = session;
       if (!call || call.settled) continue;
@@ -207,6 +229,10 @@ class Pool {
       }
       session.peer = replica.peer;
       this.dispatcher.deliver(replica, session, message);
+    }
+    if (this.alive) {
+      clearInterval(this.alive);
+      this.alive = null;
     }
   }
 }
@@ -238,26 +264,31 @@ class Dispatcher {
     const { counters } = handler;
     const pool = this.pools.get(handler.plan.stage);
     const replica = pool ? pool.pick() : null;
-    if (!pool || !replica || !replica.peer || pool.queue.length >= MAX_QUEUE) {
+    const full = !pool || pool.queue.length >= MAX_QUEUE;
+    if (!pool || full || ((!replica || !replica.peer) && !pool.exclusive)) {
+      if (pool && pool.exclusive) throw errors.overloaded(pool.stage, handler.id);
       counters.local += 1;
       return Reflect.apply(original, self, args);
     }
-    if (handler.misfits >= MISFITS) {
+    if (!pool.exclusive && handler.misfits >= MISFITS) {
       handler.misfits += 1;
       if (handler.misfits % RETRY_EVERY !== 0) {
         counters.misfit += 1;
         return Reflect.apply(original, self, args);
       }
     }
-    const free = replica.waiting < CREDITS;
+    const free = replica !== null && replica.waiting < CREDITS;
     const session = new Session(free ? replica.peer : pool.placeholder, this.nextSession, handler.id);
     this.nextSession += 2;
     const message = this.write(handler, session, args, captures);
-    if (!message) return Reflect.apply(original, self, args);
+    if (!message) {
+      if (pool.exclusive) throw errors.cannotTravel(pool.stage, handler.id);
+      return Reflect.apply(original, self, args);
+    }
     const call = new Call(handler, original, self, args);
     session.call = call;
     if (free) this.deliver(replica, session, message);
-    else pool.queue.push({ session, message });
+    else pool.hold(session, message);
     return call.result;
   }
 
@@ -344,7 +375,8 @@ class Dispatcher {
         peer.paths.clear();
         peer.forget(session);
         replica.finished(call);
-        this.takeBack(session);
+        if (replica.pool.exclusive) call.fail(errors.cannotTravel(replica.pool.stage, session.handler));
+        else this.takeBack(session);
         return;
       default:
         this.finish(peer, session, call, message);
@@ -391,6 +423,7 @@ class Dispatcher {
       stage: pool.stage, replica: replica.number, ready: replica.ready, waiting: replica.waiting, queued: pool.queue.length,
       outstanding: replica.outstanding, restarts: replica.restarts, utilization: replica.utilization(),
       sent: replica.peer ? replica.peer.sent : 0, received: replica.peer ? replica.peer.received : 0,
+      accesses: replica.peer ? replica.peer.accesses : 0,
     })));
   }
 }

@@ -85,6 +85,16 @@ const errors = {
   timedOut(stage, handler, ms) {
     return new PipetraceUnavailable(`Stage ${stage} did not start ${handler} within ${ms} ms.`, handler);
   },
+  /** @param {string} stage @param {string} handler */
+  overloaded(stage, handler) {
+    return new PipetraceUnavailable(`Too many calls of ${handler} wait for stage ${stage}.`, handler);
+  },
+  /** @param {string} stage @param {string} handler */
+  cannotTravel(stage, handler) {
+    return new PipetraceViolation(
+      `The values of a call of ${handler} cannot travel to stage ${stage}, which alone may run it because it owns state.`,
+      { handler, location: 'arguments', owner: stage, remedy: REMEDY_RECORD });
+  },
   /** @param {string} what @param {number} ms */
   noAnswer(what, ms) {
     return new PipetraceUnavailable(`No answer from the entry stage to ${what} within ${ms} ms.`, what);

@@ -87,21 +87,32 @@ function wrap(id, original) {
   return stub;
 }
 
+/**
+ * Captures are read at the call: where the function is made, a name may have no value yet.
+ * @param {Function} make @param {() => any[]} captures
+ * @returns {Function} the function itself, as it runs here
+ */
+function late(make, captures) {
+  /** @this {any} @param {any[]} args */
+  const fn = function (...args) {
+    return Reflect.apply(make(...captures()), this, args);
+  };
+  dress(fn, make());
+  return fn;
+}
+
 /** @param {string} id @param {Function} make @param {() => any[]} captures @returns {Function} */
 function lift(id, make, captures) {
   const handler = known(id);
-  // Without the captured values nothing runs, but name and length can be seen.
-  if (!handler) return make(...captures());
+  if (!handler) return late(make, captures);
   handler.factory = make;
-  if (runsHere(handler.plan)) return make(...captures());
+  if (runsHere(handler.plan)) return late(make, captures);
+  // Without the captured values nothing runs, but name and length can be seen.
   const shown = make();
-  /** @type {Function | null} */
-  let original = null;
   /** @this {any} @param {any[]} args */
   const stub = function (...args) {
     const values = captures();
-    if (!original) original = /** @type {Function} */ (make(...values));
-    return call(handler, original, this, args, values);
+    return call(handler, /** @type {Function} */ (make(...values)), this, args, values);
   };
   dress(stub, shown);
   const { name } = handler.plan;

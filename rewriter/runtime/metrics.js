@@ -109,6 +109,7 @@ function serve(port) {
     response.setHeader('Content-Type', 'text/plain; version=0.0.4; charset=utf-8');
     response.end(prometheus());
   });
+  Object.defineProperty(server, Symbol.for('pipetrace.own'), { value: true });
   server.on('error', (error) => require('./violations.js').note(`no metrics on port ${port}: ${error.message}.`));
   server.listen(Number(port), process.env.PIPETRACE_METRICS_HOST || '127.0.0.1').unref();
 }

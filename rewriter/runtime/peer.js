@@ -9,7 +9,7 @@ const { AsyncResource } = require('node:async_hooks');
 const M = require('./messages.js');
 const { Session } = require('./session.js');
 const { Reader, decode } = require('./codec/decode.js');
-const { encode, encodeArgument } = require('./codec/encode.js');
+const { encode, encodeReference } = require('./codec/encode.js');
 const { applyChanges, encodeChanges, rememberNew } = require('./codec/changes.js');
 const { errors } = require('./errors.js');
 const violations = require('./violations.js');
@@ -38,6 +38,26 @@ const AT_ONCE = new Set([M.FUNCTION_CALL, M.FUNCTION_REPLY, M.SETTLE, M.RESULT, 
 /** How many ended sessions are kept for a call that comes late. */
 const LINGER = 64;
 
+/** Stands for a function that does to an object what its stand-in on the other side was asked for. */
+const REFLECT = -1;
+
+/** @param {string} operation @param {any} object @param {any[]} args @returns {any} */
+function reflect(operation, object, ...args) {
+  switch (operation) {
+    case 'get': return Reflect.get(object, args[0]);
+    case 'set': return Reflect.set(object, args[0], args[1]);
+    case 'has': return Reflect.has(object, args[0]);
+    case 'deleteProperty': return Reflect.deleteProperty(object, args[0]);
+    case 'ownKeys': return Reflect.ownKeys(object);
+    case 'getPrototypeOf': return Reflect.getPrototypeOf(object);
+    case 'getOwnPropertyDescriptor': {
+      const own = Reflect.getOwnPropertyDescriptor(object, args[0]);
+      return own && { value: Reflect.get(object, args[0]), enumerable: own.enumerable === true };
+    }
+    default: throw new TypeError(`${operation} of an object of another stage`);
+  }
+}
+
 class Peer {
   /** @param {string} stage @param {Link} link @param {Delegate} delegate @param {0 | 1} parity of the sessions that this end begins */
   constructor(stage, link, delegate, parity) {
@@ -65,6 +85,8 @@ class Peer {
     this.lingering = [];
     this.closed = false;
     this.sent = 0;
+    /** Uses of objects of this stage by the other. */
+    this.accesses = 0;
     this.received = 0;
     this.flushNow = () => {
       this.scheduled = false;
@@ -235,7 +257,8 @@ class Peer {
     let count = r.next();
     const args = [];
     while (count-- > 0) args.push(decode(s, r));
-    const fn = s.mine[index];
+    const fn = index === REFLECT ? reflect : s.mine[index];
+    if (index === REFLECT) this.accesses += 1;
     if (reply) rememberNew(s);
     const run = () => this.answerFunction(s, fn, self, args, reply);
     if (s.resource) s.resource.runInAsyncScope(run);
@@ -267,7 +290,9 @@ class Peer {
     const message = [M.FUNCTION_REPLY, s.id, reply];
     encodeChanges(s, message);
     message.push(status);
-    encode(s, message, value);
+    // What an object of this stage has for a method runs on this stage.
+    if (typeof value === 'function') encodeReference(s, message, value, false);
+    else encode(s, message, value);
     this.send(message);
   }
 
@@ -407,4 +432,4 @@ function bindContext(s) {
   s.resource = new AsyncResource('PIPETRACE', { requireManualDestroy: true });
 }
 
-module.exports = { Peer, bindContext, encodeArgument };
+module.exports = { Peer, bindContext, REFLECT };

@@ -10,10 +10,11 @@ const path = require('node:path');
 const { types } = require('node:util');
 const { context } = require('./context.js');
 const { nameOf, symbolOf } = require('./symbols.js');
+const runtimeErrors = require('./errors.js');
 
 const MAX_OBJECTS = 200_000;
 const MAX_ELEMENTS = 2_000;
-const MAX_REBUILDS = 5;
+const MAX_REBUILDS = 3;
 const SEPARATOR = '\u0001';
 const BUILTINS = ['http', 'https', 'net', 'stream', 'events', 'url', 'util', 'fs', 'path', 'buffer', 'crypto', 'zlib',
   'querystring', 'string_decoder', 'os', 'tls', 'dns', 'timers', 'perf_hooks', 'async_hooks', 'assert', 'dgram',
@@ -23,8 +24,10 @@ const BUILTINS = ['http', 'https', 'net', 'stream', 'events', 'url', 'util', 'fs
 
 /** @type {Map<object, Node | string> | null} */
 let index = null;
+/** Built later, when asynchronous initialisation had gone on; it names prototypes only. @type {Map<object, Node | string> | null} */
+let later = null;
 let builds = 0;
-let builtAt = 0;
+let builtFrom = 0;
 /** @type {Map<string, any>} */
 const resolved = new Map();
 
@@ -96,6 +99,7 @@ function rootOf(root) {
       return getter ? attempt(getter) : undefined;
     }
     case 'h:': return handlerValues.get(name);
+    case 'r:': return runtimeErrors;
     case 's:': return servers[Number(name)];
     case 'm:': {
       if (!modules.has(name)) readModules();
@@ -111,6 +115,7 @@ function roots() {
   readModules();
   return [
     'g:',
+    'r:',
     ...BUILTINS.map((name) => `b:${name}`),
     ...[...bindings.keys()].map((name) => `v:${name}`),
     ...[...handlerValues.keys()].map((id) => `h:${id}`),
@@ -167,9 +172,17 @@ function expand(map, queue, object, node) {
   visit(map, queue, Object.getPrototypeOf(object), node, '^');
 }
 
+/** @returns {number} grows while the program is still starting */
+function extent() {
+  let known = servers.length + handlerValues.size + Object.keys(require.cache).length;
+  for (const getter of bindings.values()) if (attempt(getter) !== undefined) known += 1;
+  return known;
+}
+
+/** @returns {Map<object, Node | string>} */
 function build() {
   builds += 1;
-  builtAt = Date.now();
+  builtFrom = extent();
   /** @type {Map<object, Node | string>} */
   const map = new Map();
   /** @type {[object, Node][]} */
@@ -183,12 +196,12 @@ function build() {
       // An exotic object that cannot be listed is a leaf.
     }
   }
-  index = map;
+  return map;
 }
 
 /** Builds the index now, at a moment when nobody waits. */
 function buildIndex() {
-  if (!index) build();
+  if (!index) index = build();
 }
 
 /** @param {Node} node @returns {string} */
@@ -198,26 +211,31 @@ function spell(node) {
   return steps.reverse().join(SEPARATOR);
 }
 
-/** @param {object} object @returns {string | undefined} the path of a program object */
-function pathOf(object) {
-  if (!index) build();
-  const found = /** @type {Map<object, Node | string>} */ (index).get(object);
+/** @param {Map<object, Node | string>} map @param {object} object @returns {string | undefined} */
+function find(map, object) {
+  const found = map.get(object);
   if (found === undefined || typeof found === 'string') return found;
   const spelt = spell(found);
-  /** @type {Map<object, Node | string>} */ (index).set(object, spelt);
+  map.set(object, spelt);
   return spelt;
 }
 
+/** @param {object} object @returns {string | undefined} the path of a program object */
+function pathOf(object) {
+  if (!index) index = build();
+  return find(index, object);
+}
+
 /**
- * As pathOf, for objects that a call cannot do without: looks again, a few times in all, because asynchronous
- * initialisation may have made them after the index was built.
+ * As pathOf, for prototypes: looks again when the program has grown since, because asynchronous initialisation goes on
+ * after the index was built. Other objects are not named then: what was made later is not the same everywhere.
  * @param {object} object @returns {string | undefined}
  */
-function pathOfOrRebuild(object) {
-  const found = pathOf(object);
-  if (found !== undefined || builds >= MAX_REBUILDS || Date.now() - builtAt < 1000) return found;
-  build();
-  return pathOf(object);
+function pathOfPrototype(object) {
+  const found = pathOf(object) || (later ? find(later, object) : undefined);
+  if (found !== undefined || builds > MAX_REBUILDS || extent() === builtFrom) return found;
+  later = build();
+  return find(later, object);
 }
 
 /** @param {any} object @param {string} step @returns {any} */
@@ -259,5 +277,5 @@ function signature(value) {
 }
 
 module.exports = {
-  addBindings, addServer, servers, handlerValues, stateValues, stubbed, buildIndex, pathOf, pathOfOrRebuild, resolve, signature,
+  addBindings, addServer, servers, handlerValues, stateValues, stubbed, buildIndex, pathOf, pathOfPrototype, resolve, signature,
 };

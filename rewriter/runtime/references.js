@@ -8,6 +8,9 @@ const T = require('./codec/tags.js');
 const encoder = require('./codec/encode.js');
 const violations = require('./violations.js');
 
+/** As in peer.js. */
+const REFLECT = -1;
+
 /** @typedef {import('./session.js').Session} Session */
 /** @typedef {import('./codec/decode.js').Reader} Reader */
 
@@ -71,27 +74,41 @@ function receiveFunction(s, name, length, post) {
   return remote;
 }
 
-/** What tools ask of every object, and what is no use of it. */
-const HARMLESS = new Set([Symbol.toStringTag, Symbol.for('nodejs.util.inspect.custom'), 'then', 'toJSON']);
+/** Asked by tools that print objects; no use of it. */
+const INSPECT = Symbol.for('nodejs.util.inspect.custom');
 
-/** @param {Session} s @param {string} label @param {string} why @returns {object} */
+/**
+ * An object that stays where it is. A stage that can wait works on it there, one operation at a time; where nobody can
+ * wait, using it is a violation.
+ * @param {Session} s @param {string} label @param {string} why
+ * @returns {object}
+ */
 function receiveOpaque(s, label, why) {
   const index = s.theirs.length;
-  /** @returns {never} */
-  const refuse = () => {
+  /** @param {string} operation @param {any[]} args @returns {any} */
+  const use = (operation, ...args) => {
+    const { peer } = s;
+    if (context.role === 'stage' && peer && peer.canWait && !s.released) {
+      return peer.callFunctionSync(s, REFLECT, undefined, [operation, proxy, ...args], label);
+    }
     throw violations.report(errors.touchedOpaque(`an object (${label})`, currentHandler() || s.handler, why));
   };
-  const proxy = new Proxy(Object.create(null), {
-    get(_target, key) {
-      return HARMLESS.has(key) ? undefined : refuse();
+  /** @type {any} */
+  const proxy = new Proxy({}, {
+    get: (_target, key) => (key === INSPECT ? undefined : use('get', key)),
+    set: (_target, key, value) => use('set', key, value),
+    has: (_target, key) => use('has', key),
+    deleteProperty: (_target, key) => use('deleteProperty', key),
+    ownKeys: () => use('ownKeys'),
+    getPrototypeOf: () => use('getPrototypeOf'),
+    getOwnPropertyDescriptor(_target, key) {
+      const own = use('getOwnPropertyDescriptor', key);
+      return own && { ...own, configurable: true, writable: true };
     },
-    set: refuse,
-    has: refuse,
-    deleteProperty: refuse,
-    defineProperty: refuse,
-    ownKeys: refuse,
-    getOwnPropertyDescriptor: refuse,
-    getPrototypeOf: () => Object.prototype,
+    defineProperty(_target, key, descriptor) {
+      if ('value' in descriptor) return use('set', key, descriptor.value);
+      throw violations.report(errors.touchedOpaque(`an object (${label})`, currentHandler() || s.handler, why));
+    },
   });
   s.receive(proxy);
   s.standsFor(proxy, index);

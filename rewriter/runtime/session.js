@@ -27,6 +27,8 @@ class Session {
     this.ids = new Map();
     /** Functions, promises and streams in either direction: the session must outlive the call. */
     this.references = 0;
+    /** Objects that did not travel. */
+    this.opaques = 0;
     /** This side may still use something of the other. */
     this.holds = 0;
     this.peerHolds = false;

@@ -73,14 +73,14 @@ def test_the_switch_overrides_the_system(page: Page) -> None:
 def test_columns_sort_up_and_down(page: Page) -> None:
     names = "[...document.querySelectorAll('#handlers tbody .cell code')].map((e) => e.textContent).join(' ')"
     by_calls = "document.querySelectorAll('#handlers thead button')[2].click()"
-    assert page.ask(names) == "render verify onRequest countVisit function@12 flush"
+    assert page.ask(names) == "render verify onRequest countVisit verify callback flush"
     page.ask(by_calls)
-    assert page.ask(names) == "onRequest countVisit render verify function@12 flush"
+    assert page.ask(names) == "onRequest countVisit render verify verify callback flush"
     assert page.ask("document.querySelector('#handlers [aria-sort]').textContent") == "Calls"
     page.ask(by_calls)
-    assert page.ask(names) == "flush verify function@12 render onRequest countVisit"
+    assert page.ask(names) == "flush verify verify callback render onRequest countVisit"
     page.ask("document.querySelectorAll('#handlers thead button')[0].click()")
-    assert page.ask(names) == "countVisit flush function@12 onRequest render verify"
+    assert page.ask(names) == "countVisit flush onRequest render verify verify callback"
 
 
 def test_a_row_opens_with_reason_and_source(page: Page) -> None:

@@ -79,8 +79,8 @@ def rewritten(view: FileView, rng: random.Random) -> tuple[FileChange | None, in
             for function in sorted(chosen, key=lambda function: function.index)
         ]
     )
-    decisions = decide(Orders({view.path: orders}, (), {}), {view.path: view}, {})
-    return rewrite_file(view, orders, decisions.moves, view.path), len(decisions.moves)
+    decisions = decide(Orders({view.path: orders}, ()), {view.path: view}, {})
+    return rewrite_file(view, orders, decisions.moves, Path("/app")), len(decisions.moves)
 
 
 def guard_everything(view: FileView) -> FileChange | None:
@@ -106,8 +106,8 @@ def guard_everything(view: FileView) -> FileChange | None:
             for binding in bindings
         ],
     )
-    decisions = decide(Orders({view.path: orders}, (), {}), {view.path: view}, {})
-    return rewrite_file(view, orders, decisions.moves, view.path)
+    decisions = decide(Orders({view.path: orders}, ()), {view.path: view}, {})
+    return rewrite_file(view, orders, decisions.moves, Path("/app"))
 
 
 def all_names_map_back(view: FileView, change: FileChange) -> None:
@@ -163,7 +163,7 @@ def test_the_decoder_of_this_test_reads_what_the_editor_writes(text: str) -> Non
     view = FileView(parse(text, "a.js", "script"), is_module=False)
     functions = functions_of(view.parsed)[1:]
     if not functions:
-        assert rewrite_file(view, FileOrders(), {}, "a.js") is None
+        assert rewrite_file(view, FileOrders(), {}, Path("/app")) is None
         return
     change, count = rewritten(view, random.Random(1))
     assert count == 1

@@ -178,9 +178,7 @@ class Drawing:
         functions, chains, locations = self.functions.values(), self.chains.values(), self.locations.values()
         with TraceWriter(path) as writer:
             writer.write("process", {"process_id": [0], "kind": ["main"]})
-            writer.write(
-                "file", {"file_id": [0], "path": ["app.js"], "sha256": ["00ff"], "status": ["instrumented"]}
-            )
+            writer.write("file", {"file_id": [0], "path": ["app.js"], "sha256": ["00ff"], "status": ["instrumented"]})
             writer.write(
                 "function",
                 {

@@ -139,7 +139,9 @@ class _Recorder:
         ):
             if rows:
                 places = ", ".join("?" for _ in rows[0])
-                self.connection.executemany(f"insert into {table} values ({places})", rows)
+                listed = ", ".join(f"({places})" for _ in rows)
+                values = [value for row in rows for value in row]
+                self.connection.execute(f"insert into {table} values {listed}", values)
 
 
 def write_trace(path: Path, *, empty: bool = False, **meta: Any) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from pipetrace.javascript.functions import functions_of
 from pipetrace.javascript.parse import parse
@@ -69,8 +70,9 @@ def rewritten(
     initials: tuple[InitialOrder, ...] = (),
     sources: tuple[str, ...] = (),
     states: tuple[StateOrder, ...] = (),
+    elsewhere: bool = False,
 ) -> Outcome:
-    """Rewrite one file, moving the functions named."""
+    """Rewrite one file, moving the functions named; with `elsewhere` the handler 'elsewhere' of another file, too."""
     view = view_of(text, path=path, is_module=is_module)
     file = FileOrders(
         handlers=[order_for(view, name, captures) for name in moved],
@@ -80,6 +82,9 @@ def rewritten(
     for name in sources:
         found = order_for(view, name)
         file.sources.append(SourceOrder(found.id, found.key, path, found.start, found.end))
-    orders = Orders({path: file}, states, {})
-    decisions = decide(orders, {path: view}, {})
-    return Outcome(decisions, rewrite_file(view, file, decisions.moves, f"/app/{path}"))
+    views, files = {path: view}, {path: file}
+    if elsewhere:
+        other = views["other.js"] = view_of("get(function elsewhere() {});\n", path="other.js")
+        files["other.js"] = FileOrders(handlers=[order_for(other, "elsewhere")])
+    decisions = decide(Orders(files, states), views, {})
+    return Outcome(decisions, rewrite_file(view, file, decisions.moves, Path("/app")))

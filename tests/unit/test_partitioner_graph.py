@@ -10,9 +10,7 @@ def _cells(draw: Drawing) -> dict[tuple[str, ...], tuple[float, int]]:
     graph = build_graph(draw.recording())
     names = {number: function.name for number, function in draw.functions.items()}
     return {
-        tuple(names[unit] for unit in cell.path): (round(cell.cpu_us), cell.calls)
-        for cell in graph.cells
-        if cell.path
+        tuple(names[unit] for unit in cell.path): (round(cell.cpu_us), cell.calls) for cell in graph.cells if cell.path
     }
 
 

@@ -122,7 +122,7 @@ def test_state_has_owner_evidence_and_touches(report: Report) -> None:
         Touch("lib/stats.js#countVisit", "rw", 9, 4),
         Touch("lib/stats.js#flush", "rw", 21, 1),
     )
-    assert report.memory == Memory(state=2, communication=0, init_only=1, resource=0)
+    assert report.memory == Memory(state=2, communication=4, init_only=2, resource=1)
 
 
 def test_without_a_plan_state_is_what_chains_share_and_write(unplanned: Report) -> None:

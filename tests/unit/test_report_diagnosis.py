@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipetrace.report.diagnosis import diagnose, notes
-from pipetrace.report.model import Plan, Report
+from pipetrace.report.model import Objection, Plan, Refusal, Report
 from tests.unit.report_fixture import made_up_report
 
 
@@ -34,7 +34,7 @@ def test_a_plan_without_a_sentence_gets_one(report: Report) -> None:
 
 def test_nothing_to_gain_names_the_reason(report: Report) -> None:
     assert report.plan is not None
-    refused = replace(report.plan.refusals[0], handler="lib/render.js#render", sentence="It writes `cache`.")
+    refused = Refusal("lib/render.js#render", 0.78, (Objection("state", "It writes `cache`.", ""),))
     plan = replace(report.plan, moved=0, scaling=(), refusals=(refused,))
     assert _diagnose(report, plan) == ("nothing", "Nothing to gain: It writes `cache`.")
     assert _diagnose(report, replace(plan, refusals=())) == (

@@ -37,7 +37,7 @@ PLANNED = """\
 | `verify` | lib/login.js:5 | 20 | 1.5 ms | 1.5 ms | 1.5 ms | 1.5 ms | 16 % | **stage1** | It is heavy and shares no state. |
 | `onRequest` | app.js:9 | 80 | 176 µs | 200 µs | 200 µs | 200 µs | 7.4 % | entry | It uses `visits`, which `flush` writes. |
 | `countVisit` | lib/stats.js:8 | 80 | 30 µs | 30 µs | 30 µs | 30 µs | 1.3 % | entry | It owns `visits` and `total`. |
-| `function@12` | app.js:12 | 20 | 40 µs | 40 µs | 40 µs | 40 µs | 0.4 % |  |  |
+| `verify callback` | app.js:12 | 20 | 40 µs | 40 µs | 40 µs | 40 µs | 0.4 % |  |  |
 | `flush` | lib/stats.js:20 | 5 | 60 µs | 60 µs | 60 µs | 60 µs | 0.2 % | entry | It owns `visits` and `total`. |
 
 ## Events
@@ -75,7 +75,7 @@ setTimeout
 | `visits` | app.js:7 | entry | `countVisit` and `flush` | `countVisit` writes (line 9), `flush` reads (line 21) |
 | `total` | lib/stats.js:3 | entry | `countVisit` and `flush` |  |
 
-Locations: 2 state, 0 communication, 1 written only at start, 0 resources.
+Locations: 2 state, 4 communication, 2 written only at start, 1 resources.
 
 ## Plan for 4 cores
 

@@ -30,13 +30,13 @@ shop · node app.js · Node 20.20.2 · 2026-01-02 03:04
                       1.08 slowdown
 
 Handlers
-  handler             where            calls  CPU p50     p99  share                stage
-  render              lib/render.js:4     60   442 µs  8.3 ms   75 %  █████████     → stage1
-  verify              lib/login.js:5      20   1.5 ms  1.5 ms   16 %  █▉            → stage1
-  onRequest           app.js:9            80   200 µs  200 µs  7.4 %  ▉             entry
-  countVisit          lib/stats.js:8      80    30 µs   30 µs  1.3 %  ▏             entry
-  function@12 verify  app.js:12           20    40 µs   40 µs  0.4 %
-  flush               lib/stats.js:20      5    60 µs   60 µs  0.2 %                entry
+  handler          where            calls  CPU p50     p99  share                stage
+  render           lib/render.js:4     60   442 µs  8.3 ms   75 %  █████████     → stage1
+  verify           lib/login.js:5      20   1.5 ms  1.5 ms   16 %  █▉            → stage1
+  onRequest        app.js:9            80   200 µs  200 µs  7.4 %  ▉             entry
+  countVisit       lib/stats.js:8      80    30 µs   30 µs  1.3 %  ▏             entry
+  verify callback  app.js:12           20    40 µs   40 µs  0.4 %
+  flush            lib/stats.js:20      5    60 µs   60 µs  0.2 %                entry
 
 Events
   event        count  CPU p50     p99  wall p50  share
@@ -50,8 +50,9 @@ State
   total       lib/stats.js:3  entry  countVisit and flush
 
 Not moved
-  handler     why                                  remedy
-  onRequest   It uses visits, which flush writes.  Keep the visits in a store.
+  onRequest  5.0 %
+    It uses visits, which flush writes.
+    → Keep the visits in a store.
 
 Cores
      speed-up                limited by
@@ -86,13 +87,13 @@ shop · node app.js · Node 20.20.2 · 2026-01-02 03:04
                       1.08 slowdown
 
 Handlers
-  handler             where            calls  CPU p50     p99  share
-  render              lib/render.js:4     60   442 µs  8.3 ms   75 %  █████████
-  verify              lib/login.js:5      20   1.5 ms  1.5 ms   16 %  █▉
-  onRequest           app.js:9            80   200 µs  200 µs  7.4 %  ▉
-  countVisit          lib/stats.js:8      80    30 µs   30 µs  1.3 %  ▏
-  function@12 verify  app.js:12           20    40 µs   40 µs  0.4 %
-  flush               lib/stats.js:20      5    60 µs   60 µs  0.2 %
+  handler          where            calls  CPU p50     p99  share
+  render           lib/render.js:4     60   442 µs  8.3 ms   75 %  █████████
+  verify           lib/login.js:5      20   1.5 ms  1.5 ms   16 %  █▉
+  onRequest        app.js:9            80   200 µs  200 µs  7.4 %  ▉
+  countVisit       lib/stats.js:8      80    30 µs   30 µs  1.3 %  ▏
+  verify callback  app.js:12           20    40 µs   40 µs  0.4 %
+  flush            lib/stats.js:20      5    60 µs   60 µs  0.2 %
 
 Events
   event        count  CPU p50     p99  wall p50  share

@@ -46,4 +46,4 @@ def test_a_long_list_is_cut_and_the_rest_counted() -> None:
 def test_a_number_agrees_with_its_noun() -> None:
     assert [words.plural(1, "access", "accesses"), words.plural(2, "access", "accesses")] == ["1 access", "2 accesses"]
     assert words.plural(1234, "handler") == "1,234 handlers"
-    assert [words.times(3.14), words.times(12.3)] == ["3.1×", "12×"]
+    assert [words.times(3.14), words.times(2.45), words.times(12.3)] == ["3.1×", "2.4×", "12×"]

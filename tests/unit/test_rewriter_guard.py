@@ -84,6 +84,12 @@ def test_code_that_leaves_the_file_could_come_back_to_any_function(first: str, h
     assert "function any() { return ($pt.touch('app.js:n'), n); }" in after
 
 
+def test_moved_code_of_another_file_could_reach_every_function() -> None:
+    order = guard("n", "variable", handlers=("elsewhere",))
+    after = rewritten("let n = 0;\nfunction any() { return n; }\n", guards=(order,), elsewhere=True).body
+    assert after == f"{HEAD} let n = 0;\nfunction any() {{ return ($pt.touch('app.js:n'), n); }}\n"
+
+
 def test_packages_do_not_come_back() -> None:
     before = "let n = 0; const other = require('other');\nfunction any() { return n; }\nget(() => other.run());\n"
     after = rewritten(before, "line:3", guards=(guard("n", "variable"),)).body
@@ -160,3 +166,10 @@ def test_a_source_with_a_name_may_be_called_elsewhere_and_is_left() -> None:
 def test_a_source_that_is_moved_is_a_handler() -> None:
     after = rewritten("setInterval(() => tick(), 1000);\n", "line:1", sources=("line:1",)).body
     assert after == f"{HEAD} setInterval($pt.handler('line:1', () => tick()), 1000);\n"
+
+
+def test_an_assignment_in_the_initialiser_is_still_carried_out_everywhere() -> None:
+    before = "const c = exports.c = make();\nconst s = exports.s = random();\nget(() => c);\n"
+    outcome = rewritten(before, "line:3", guards=(guard("c"),), initials=(InitialOrder("app.js", "s", 2),))
+    assert "const c = exports.c = $pt.state('app.js:c', make());\n" in outcome.body
+    assert "const s = exports.s = $pt.initial('app.js:s', () => random());\n" in outcome.body

@@ -117,7 +117,7 @@ def test_a_module_that_may_return_early_registers_its_names_first() -> None:
 
 
 def test_without_an_order_a_file_that_makes_objects_registers_them() -> None:
-    assert rewritten("const app = make();\n").text.splitlines() == [
+    assert rewritten("const app = make();\n", elsewhere=True).text.splitlines() == [
         f"{HEAD} const app = make();",
         "$pt.bindings({app: () => app});",
         "//# sourceMappingURL=.pipetrace/maps/app.js.map",
@@ -126,7 +126,11 @@ def test_without_an_order_a_file_that_makes_objects_registers_them() -> None:
 
 @pytest.mark.parametrize("text", ["", "// nothing\n", "const a = require('a');\n", "const n = 1;\nfunction f() {}\n"])
 def test_other_files_without_an_order_stay_as_they_are(text: str) -> None:
-    assert rewritten(text).change is None
+    assert rewritten(text, elsewhere=True).change is None
+
+
+def test_where_nothing_is_moved_nothing_is_changed() -> None:
+    assert rewritten("const app = make();\n").change is None
 
 
 @pytest.mark.parametrize(

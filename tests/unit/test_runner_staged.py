@@ -79,7 +79,15 @@ def test_the_staged_command_keeps_flags_and_arguments(tmp_path: Path) -> None:
     assert app.staged_command(["9"])[-1] == "9"
     assert [(stage.id, stage.replicas) for stage in app.stages] == [("stage1", 3)]
     assert app.moved == ("app.js#f",)
-    assert request_file(app) == tmp_path / "app" / "traces" / "app-1.requests.jsonl"
+
+
+def test_the_request_file_lies_beside_the_trace_wherever_the_plan_was_made(tmp_path: Path) -> None:
+    out = staged(tmp_path, ["node", "app.js"])
+    assert request_file(load_staged(out)) == Path.cwd() / "traces" / "app-1.requests.jsonl"
+    for folder in (tmp_path / "app" / "traces", tmp_path / "traces"):
+        folder.mkdir()
+        (folder / "app-1.requests.jsonl").touch()
+        assert request_file(load_staged(out)) == folder / "app-1.requests.jsonl"
 
 
 def test_another_directory_is_refused(tmp_path: Path) -> None:

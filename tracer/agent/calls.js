@@ -1,5 +1,6 @@
 // @ts-check
 /// <reference path="./globals.d.ts" />
+/* eslint-disable no-undef -- the flags $pxs and $pxq are declared in globals.d.ts */
 'use strict';
 
 /**
@@ -50,7 +51,7 @@ function method(receiver, key, site) {
       if (typeof key === 'string') memory.property(receiver, key, READ, 0, lineOf(site));
       fn = descriptor.value;
     } else {
-      fn = receiver[key];
+      fn = /** @type {any} */ (receiver)[key];
     }
   } else {
     fn = receiver[key];

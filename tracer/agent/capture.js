@@ -59,8 +59,13 @@ function capture(directory, limit) {
       left--;
       return true;
     }
-    dropped++;
+    drop();
     return false;
+  }
+
+  /** Tell once that something was left out, at once because the process may be killed. */
+  function drop() {
+    if (dropped++ === 0) write({ dropped: true });
   }
 
   /** @param {object} line */
@@ -85,7 +90,7 @@ function capture(directory, limit) {
     pending.set(request, {
       line: {
         proto: 'http',
-        server: numberOf(server),
+        server: numberOf(server) ?? 0,
         connection: connectionOf(request.socket),
         method: request.method,
         url: request.url,
@@ -104,7 +109,7 @@ function capture(directory, limit) {
     if (chunk === null) {
       pending.delete(request);
       if (entry.bytes <= LARGEST_BODY) write({ ...entry.line, body: Buffer.concat(entry.parts).toString('base64') });
-      else dropped++;
+      else drop();
     } else if (Buffer.isBuffer(chunk)) {
       entry.bytes += chunk.length;
       if (entry.bytes <= LARGEST_BODY) entry.parts.push(Buffer.from(chunk));
@@ -112,8 +117,9 @@ function capture(directory, limit) {
   });
 
   intercept(dgram.Socket.prototype, 'emit', (socket, [event, data]) => {
-    if (event !== 'message' || !Buffer.isBuffer(data) || !admit()) return;
-    write({ proto: 'udp', server: numberOf(socket), data: data.toString('base64'), at: now() });
+    const server = event === 'message' ? numberOf(socket) : undefined;
+    if (server === undefined || !Buffer.isBuffer(data) || !admit()) return;
+    write({ proto: 'udp', server, data: data.toString('base64'), at: now() });
   });
 
   intercept(net.Socket.prototype, 'push', (socket, [chunk]) => {
@@ -121,16 +127,13 @@ function capture(directory, limit) {
     if (!(server instanceof net.Server) || !Buffer.isBuffer(chunk) || isFramed(server) || !admit()) return;
     write({
       proto: 'tcp',
-      server: numberOf(server),
+      server: numberOf(server) ?? 0,
       connection: connectionOf(socket),
       data: chunk.toString('base64'),
       at: now(),
     });
   });
 
-  process.on('exit', () => {
-    if (dropped > 0) write({ dropped });
-  });
 }
 
 /** Whether a server's sockets carry a protocol of which the raw bytes say nothing. @param {object} server */

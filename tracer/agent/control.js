@@ -93,6 +93,8 @@ function remoteProfile(run) {
   let attached = false;
   let released = false;
   let opened = false;
+  /** Tells the recorder that the process ends. @type {((payload: string) => void) | undefined} */
+  let notify;
 
   /** @param {() => boolean} done @param {number} limit ms */
   function wait(done, limit) {
@@ -104,6 +106,9 @@ function remoteProfile(run) {
   return {
     attach() {
       attached = true;
+      // The application must not find it among its globals.
+      notify = /** @type {any} */ (globalThis).$pxExit;
+      delete /** @type {any} */ (globalThis).$pxExit;
     },
     release() {
       released = true;
@@ -126,10 +131,8 @@ function remoteProfile(run) {
       }
     },
     end() {
-      /** @type {any} */
-      const world = globalThis;
-      if (attached && !released && typeof world.$pxExit === 'function') {
-        world.$pxExit('');
+      if (attached && !released && notify) {
+        notify('');
         wait(() => released, EXIT_MS);
       }
       if (opened) {
@@ -156,6 +159,7 @@ function ownProfile(directory) {
   } catch {
     session = null;
   }
+  const begun = Date.now();
   const none = () => {};
   return {
     attach: none,
@@ -169,7 +173,7 @@ function ownProfile(directory) {
         if (error) return;
         try {
           const file = path.join(directory, `profile.${process.pid}.${threadId}.json`);
-          fs.writeFileSync(file, JSON.stringify(result.profile));
+          fs.writeFileSync(file, JSON.stringify({ begun, profile: result.profile }));
         } catch {
           // the recorder is gone, or the disk is full
         }
@@ -221,6 +225,7 @@ function sampling(file) {
     if (!running) return;
     running = false;
     clearInterval(timer);
+    write();
     delay.disable();
     collections.disconnect();
   }

@@ -33,6 +33,7 @@ function watch(prototype, name, kind) {
   const { [name]: replacement } = {
     /** @this {any} @param {...unknown} args */
     [name](...args) {
+      if (Symbol.for('pipetrace.own') in this) return original.apply(this, args);
       numbers.set(this, next++);
       const tell = () => report(this, kind(this));
       this.once('listening', tell);
@@ -76,11 +77,11 @@ function report(server, kind) {
 }
 
 /**
- * Number of a server in order of `listen()` calls; 0 where it is not known.
+ * Number of a server in order of `listen()` calls; undefined for what never listened.
  * @param {object} server
  */
 function numberOf(server) {
-  return numbers.get(server) ?? 0;
+  return numbers.get(server);
 }
 
 module.exports = { numberOf };

@@ -1,5 +1,6 @@
 // @ts-check
 /// <reference path="./globals.d.ts" />
+/* eslint-disable no-undef -- the flags $pxs and $pxq are declared in globals.d.ts */
 'use strict';
 
 /**

@@ -57,7 +57,7 @@ function hasPrivateFields(proto) {
 /** @param {Kind} kind @param {object} proto @param {object} usual @returns {Class} with the path of an unusual prototype */
 function withProto(kind, proto, usual) {
   if (proto === usual) return { kind, proto: '', why: '' };
-  const path = program.pathOfOrRebuild(proto);
+  const path = program.pathOfPrototype(proto);
   if (path === undefined) return opaque(`no module exports its class ${className(proto)}`);
   if (hasPrivateFields(proto)) return opaque(`its class ${className(proto)} has private fields`);
   return { kind, proto: path, why: '' };
@@ -105,7 +105,7 @@ function examine(object, proto) {
   if (object instanceof stream.Writable || object instanceof stream.Stream) return opaque('it is a stream to write to');
   if (object instanceof EventEmitter || object instanceof EventTarget) return opaque(`it is an emitter (${className(proto)})`);
   if (hasPrivateFields(proto)) return opaque(`its class ${className(proto)} has private fields`);
-  const path = program.pathOfOrRebuild(proto);
+  const path = program.pathOfPrototype(proto);
   if (path === undefined) return opaque(`no module exports its class ${className(proto)}`);
   if (/^[bg]:/.test(path) && !DATA_BUILTINS.has(className(proto))) return opaque(`it is a native ${className(proto)}`);
   return { kind: 'instance', proto: path, why: '' };

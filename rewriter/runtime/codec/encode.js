@@ -46,10 +46,13 @@ function encodeKey(out, key) {
 function encodeFunction(s, out, fn, post) {
   if (encodeKnown(s, out, fn)) return;
   const path = program.pathOf(fn);
-  if (path !== undefined) {
-    encodePath(s, out, path, fn);
-    return;
-  }
+  if (path !== undefined) encodePath(s, out, path, fn);
+  else encodeReference(s, out, fn, post);
+}
+
+/** @param {Session} s @param {Out} out @param {Function} fn runs where it is, also if the other side has it too @param {boolean} post */
+function encodeReference(s, out, fn, post) {
+  if (encodeKnown(s, out, fn)) return;
   s.add(fn);
   s.references += 1;
   s.peerHolds = true;
@@ -75,6 +78,7 @@ function encodeKnown(s, out, object) {
 /** @param {Session} s @param {Out} out @param {object} object @param {string} why */
 function encodeOpaque(s, out, object, why) {
   s.add(object);
+  s.opaques += 1;
   const label = typeof object === 'function' ? object.name : className(object);
   out.push(T.OPAQUE, label, why);
 }
@@ -323,6 +327,10 @@ function encode(s, out, value) {
         return;
       }
       if (encodeKnown(s, out, value)) return;
+      if (program.stateValues.has(value)) {
+        encodeOpaque(s, out, value, 'it is state of this stage');
+        return;
+      }
       const found = classOf(value);
       if (found.kind === 'opaque' || found.kind === 'instance' || found.kind === 'readable' || found.kind === 'socket'
         || s.mine.length > MAX_NODES) {
@@ -359,5 +367,5 @@ function encodeArgument(s, out, value, post) {
 }
 
 module.exports = {
-  encode, encodeArgument, encodeKey, encodeOwn, encodeElements, encodeProto, encodeOpaque, copyBytes, resources, remotes,
+  encode, encodeArgument, encodeReference, encodeKey, encodeOwn, encodeElements, encodeProto, encodeOpaque, copyBytes, resources, remotes,
 };

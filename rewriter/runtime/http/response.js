@@ -95,7 +95,14 @@ class RealResponse {
 
   /** @param {Reader} r @param {number} end */
   message(r, end) {
-    while (r.at < end) this.replay(r, r.next());
+    try {
+      while (r.at < end) this.replay(r, r.next());
+    } catch (error) {
+      // In the original this would have been thrown where the handler called.
+      const { call } = this.session;
+      if (call && call.give) call.give(error);
+      else process.nextTick(() => { throw error; });
+    }
   }
 
   /** @param {Reader} r @param {number} op */

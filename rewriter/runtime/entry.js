@@ -1,0 +1,230 @@
+// @ts-check
+/** The entry stage: starts the replicas when the program has started, watches them, and serves what they ask for. */
+'use strict';
+
+const fs = require('node:fs');
+const M = require('./messages.js');
+const { context } = require('./context.js');
+const { Dispatcher, Replica } = require('./dispatch.js');
+const { errors } = require('./errors.js');
+const { handlers } = require('./handlers.js');
+const init = require('./init.js');
+const { watchListeners } = require('./isolate.js');
+const metrics = require('./metrics.js');
+const { Peer } = require('./peer.js');
+const { replicaCounts } = require('./plan.js');
+const program = require('./program.js');
+const { Session } = require('./session.js');
+const { Reader, decode } = require('./codec/decode.js');
+const { encode } = require('./codec/encode.js');
+const { encodeChanges } = require('./codec/changes.js');
+const violations = require('./violations.js');
+
+/** @typedef {import('./peer.js').Message} Message */
+/** @typedef {import('./peer.js').Link} Link */
+
+const FIRST_WAIT_MS = 100;
+const LONGEST_WAIT_MS = 10_000;
+/** Attempts to start a replica whose program does not start there. */
+const MAX_FAILURES = 3;
+
+/**
+ * Starts replicas; the two transports offer this.
+ * @typedef {object} Transport
+ * @property {(options: {stage: string, replica: number, initial: [string, any][]}, events: {onBatch: (batch: Message[]) => void,
+ *   onExit: (reason: string) => void}) => {link: Link, utilization: () => number}} start
+ */
+
+/** @type {Map<number, ((index: number) => void)[]>} */
+const awaited = new Map();
+
+/** @param {number} index of a server of this program @param {(address: any) => void} tell called when it listens */
+function whenListening(index, tell) {
+  const server = program.servers[index];
+  if (!server) {
+    awaited.set(index, [...(awaited.get(index) || []), () => whenListening(index, tell)]);
+    return;
+  }
+  const address = () => {
+    try {
+      return server.address();
+    } catch {
+      return null;
+    }
+  };
+  if (server.listening || (server.listening === undefined && address())) tell(address());
+  else server.once('listening', () => tell(address()));
+}
+
+class Entry {
+  /** @param {Dispatcher} dispatcher @param {Transport} transport */
+  constructor(dispatcher, transport) {
+    this.dispatcher = dispatcher;
+    this.transport = transport;
+    /** @type {Map<Peer, Replica>} */
+    this.replicas = new Map();
+    /** @type {Map<Replica, number>} */
+    this.failures = new Map();
+  }
+
+  /** @param {Replica} replica */
+  start(replica) {
+    const { stage } = replica.pool;
+    /** @type {Peer | null} */ let peer = null;
+    const started = performance.now();
+    const { link, utilization } = this.transport.start(
+      { stage, replica: replica.number, initial: init.collect() },
+      {
+        onBatch: (batch) => /** @type {Peer} */ (peer).receive(batch),
+        onExit: (reason) => this.lost(replica, /** @type {Peer} */ (peer), reason, performance.now() - started),
+      });
+    peer = new Peer(stage, link, {
+      onCall: (from, message) => this.onCall(from, message),
+      onCallMessage: (from, session, message) => this.dispatcher.onCallMessage(from, session, message),
+      onControl: (from, message) => this.onControl(replica, from, message),
+    }, 0);
+    replica.peer = peer;
+    replica.utilization = utilization;
+    this.replicas.set(peer, replica);
+  }
+
+  /** @param {Replica} replica @param {Peer} peer @param {string} reason @param {number} lived milliseconds */
+  lost(replica, peer, reason, lived) {
+    if (replica.peer !== peer) return;
+    const wasReady = replica.ready;
+    replica.ready = false;
+    replica.peer = null;
+    replica.listens = -1;
+    this.replicas.delete(peer);
+    const { stage } = replica.pool;
+    if (wasReady) {
+      violations.note(`stage ${stage} (replica ${replica.number}) ended: ${reason}; it is started again.`);
+      if (replica.pool.exclusive) violations.note(`the state that stage ${stage} owned is as after the start.`);
+    }
+    peer.fail((session) => errors.stageDied(stage, session.handler));
+    replica.waiting = 0;
+    replica.outstanding = 0;
+    replica.pool.advance();
+    const failures = lived > LONGEST_WAIT_MS ? 0 : this.failures.get(replica) || 0;
+    this.failures.set(replica, failures + 1);
+    if (!wasReady && failures + 1 >= MAX_FAILURES) {
+      violations.note(`stage ${stage} does not start (${reason}); its handlers run on the entry stage.`);
+      return;
+    }
+    replica.restarts += 1;
+    setTimeout(() => this.start(replica), Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** failures)).unref();
+  }
+
+  /** @param {Replica} replica @param {Peer} peer @param {Message} message */
+  onControl(replica, peer, message) {
+    switch (message[0]) {
+      case M.READY:
+        replica.listens = message[1];
+        this.consider(replica);
+        break;
+      case M.LISTEN:
+        whenListening(message[1], (address) => {
+          if (!peer.closed) peer.send([M.LISTENING, message[1], address]);
+        });
+        break;
+      case M.INITIAL:
+        init.whenKnown(message[1], (tokens) => {
+          if (peer.closed) return;
+          peer.send([M.INITIAL_VALUE, message[1], tokens]);
+          peer.flush();
+        });
+        break;
+      case M.PRINT: (message[1] === 1 ? process.stdout : process.stderr).write(message[2]); break;
+      case M.EXIT: process.exit(message[1]); break;
+      case M.RAISE: {
+        const error = init.fromTokens(message[2]);
+        if (message[1] === 1) Promise.reject(error);
+        else process.nextTick(() => { throw error; });
+        break;
+      }
+      case M.VIOLATION: violations.record(JSON.parse(message[1])); break;
+      case M.FAILED:
+        violations.note(`stage ${replica.pool.stage} does not start: ${message[1]}.`);
+        peer.link.close();
+        break;
+      default: break;
+    }
+  }
+
+  /** @param {Replica} replica takes it into service, once it has come as far as this program */
+  consider(replica) {
+    if (replica.ready || !replica.peer || replica.listens < program.servers.length) return;
+    replica.ready = true;
+    replica.pool.advance();
+  }
+
+  /** @param {Peer} peer @param {Message} message a stage calls a handler of another stage */
+  onCall(peer, message) {
+    const r = new Reader(message, 1);
+    const session = new Session(peer, r.next(), r.next());
+    const captures = [];
+    const args = [];
+    let value;
+    try {
+      let count = r.next();
+      while (count-- > 0) captures.push(decode(session, r));
+      count = r.next();
+      while (count-- > 0) args.push(decode(session, r));
+      peer.keep(session);
+      const handler = handlers.get(session.handler);
+      const original = handler && (handler.fn || (handler.factory && handler.factory(...captures)));
+      if (!handler || !original) throw new Error(`${session.handler} is not defined on the entry stage`);
+      value = this.dispatcher.call(handler, original, undefined, args, captures);
+    } catch (error) {
+      this.answer(peer, session, M.THREW, error);
+      return;
+    }
+    Promise.resolve(value).then(
+      (result) => this.answer(peer, session, M.VALUE, result),
+      (error) => this.answer(peer, session, M.REJECTED, error));
+  }
+
+  /** @param {Peer} peer @param {Session} session @param {number} status @param {any} value */
+  answer(peer, session, status, value) {
+    /** @type {Message} */
+    const message = [M.RESULT, session.id, false, status];
+    encodeChanges(session, message);
+    encode(session, message, value);
+    session.done = true;
+    peer.send(message);
+    if (session.references === 0) peer.forget(session);
+    else peer.maybeDrop(session);
+  }
+}
+
+/**
+ * Makes this process the entry stage.
+ * @param {(entryFile: string, env: NodeJS.ProcessEnv) => Transport} makeTransport
+ * @param {string} entryFile @param {NodeJS.ProcessEnv} env as it was before the program ran
+ */
+function become(makeTransport, entryFile, env) {
+  const dispatcher = new Dispatcher();
+  context.dispatcher = dispatcher;
+  /** @type {Entry | null} */ let entry = null;
+  watchListeners((index) => {
+    for (const tell of awaited.get(index) || []) tell(index);
+    awaited.delete(index);
+  });
+  init.whenInitOver(false, () => {
+    context.initOver = true;
+    const plan = /** @type {import('./plan.js').Plan} */ (context.plan);
+    entry = new Entry(dispatcher, makeTransport(fs.realpathSync(entryFile), env));
+    for (const [stage, count] of replicaCounts(plan, process.env.PIPETRACE_REPLICAS)) {
+      const pool = dispatcher.pool(stage);
+      for (let number = 0; number < count; number += 1) {
+        const replica = new Replica(pool, number);
+        pool.replicas.push(replica);
+        entry.start(replica);
+      }
+    }
+    metrics.serve(process.env.PIPETRACE_METRICS_PORT);
+    setImmediate(() => program.buildIndex()).unref();
+  });
+}
+
+module.exports = { become, Entry };

@@ -1,0 +1,85 @@
+// @ts-check
+/** What rewritten files call. Without a plan, and in processes that are no stage, everything stays as it was written. */
+'use strict';
+
+const { context } = require('./context.js');
+const { state, touch } = require('./guards.js');
+const { factory, lift, wrap } = require('./handlers.js');
+const { initial } = require('./init.js');
+const program = require('./program.js');
+const { source } = require('./sources.js');
+
+/** @param {any} fn @param {string | undefined} name @returns {any} `fn`, with the name if it has none */
+function named(fn, name) {
+  if (name !== undefined && typeof fn === 'function' && fn.name === '') {
+    Object.defineProperty(fn, 'name', { value: name, configurable: true });
+  }
+  return fn;
+}
+
+/** The operations of one rewritten file. */
+class File {
+  /** @param {string} path relative to the application */
+  constructor(path) {
+    this.path = path;
+  }
+
+  /**
+   * @param {string} id @param {any} fn
+   * @param {string} [name] what the language called the function where it stood before it was wrapped
+   * @returns {any} a stub, or the function itself where it runs
+   */
+  handler(id, fn, name) {
+    return wrap(id, named(fn, name));
+  }
+
+  /** @param {string} id @param {Function} make @param {() => any[]} captures @param {string} [name] @returns {any} */
+  lifted(id, make, captures, name) {
+    return lift(id, name === undefined ? make : (/** @type {any[]} */ ...values) => named(make(...values), name), captures);
+  }
+
+  /** @param {string} id @param {Function} make makes the handler from captured values */
+  factory(id, make) {
+    factory(id, make);
+  }
+
+  /** @template V @param {string} location @param {V} value @returns {V} */
+  state(location, value) {
+    return state(location, value);
+  }
+
+  /** @param {string} location */
+  touch(location) {
+    touch(location);
+  }
+
+  /** @param {string} id @param {any} fn @returns {any} */
+  source(id, fn) {
+    return source(id, fn);
+  }
+
+  /** @template V @param {string} name @param {() => V} make @returns {V} */
+  initial(name, make) {
+    return initial(name, make, (wanted) => require('./upstream.js').askInitial(wanted));
+  }
+
+  /** @param {Record<string, () => any>} getters by module-level name */
+  bindings(getters) {
+    if (context.role !== 'local') program.addBindings(this.path, getters);
+  }
+}
+
+/** @type {Map<string, File>} */
+const files = new Map();
+
+/** @param {string} path relative to the application @returns {File} */
+function file(path) {
+  let found = files.get(path);
+  if (!found) {
+    found = new File(path);
+    files.set(path, found);
+  }
+  return found;
+}
+
+module.exports = { file };

@@ -1,0 +1,228 @@
+// @ts-check
+/**
+ * Keeps a stage that is not the entry from acting as one: it binds no port, its own timers do not fire, it prints
+ * nothing while it starts, and what concerns the whole process is passed on to the entry.
+ */
+'use strict';
+
+const dgram = require('node:dgram');
+const fs = require('node:fs');
+const net = require('node:net');
+const path = require('node:path');
+const timers = require('node:timers');
+const { syncBuiltinESMExports } = require('node:module');
+const { AsyncResource } = require('node:async_hooks');
+const { fileURLToPath } = require('node:url');
+const { activity, context, inInit } = require('./context.js');
+const program = require('./program.js');
+
+/**
+ * What a stage passes on.
+ * @typedef {object} Outside
+ * @property {(index: number) => void} listen  a server wants to listen
+ * @property {(fd: number, data: string | Uint8Array) => void} print
+ * @property {(code: number) => void} exit
+ * @property {(kind: number, error: any) => void} raise
+ * @property {(error: any) => void} failed  initialisation has failed
+ */
+
+const PROCESS_EVENTS = new Set(['exit', 'beforeExit', 'uncaughtException', 'uncaughtExceptionMonitor', 'unhandledRejection',
+  'rejectionHandled', 'multipleResolves', 'message', 'disconnect', 'worker']);
+const NEVER = 2 ** 31 - 1;
+
+/** Functions of sources that live on this stage. @type {WeakSet<Function>} */
+const sourcesHere = new WeakSet();
+
+/** @param {any} target @param {string} name @param {Function} replacement looks like what it replaces */
+function patch(target, name, replacement) {
+  const original = target[name];
+  Object.defineProperty(replacement, 'name', { value: original.name, configurable: true });
+  Object.defineProperty(replacement, 'length', { value: original.length, configurable: true });
+  for (const key of Reflect.ownKeys(original)) {
+    if (Object.hasOwn(replacement, key)) continue;
+    Object.defineProperty(replacement, key, /** @type {PropertyDescriptor} */ (Reflect.getOwnPropertyDescriptor(original, key)));
+  }
+  target[name] = replacement;
+}
+
+/** Marks a server of the runtime itself, which is none of the application's. */
+const OWN = Symbol.for('pipetrace.own');
+
+/** Remembers servers and sockets in the order in which they listen. On the entry they do listen. @param {(index: number) => void} added */
+function watchListeners(added) {
+  for (const [proto, name] of /** @type {[any, string][]} */ ([[net.Server.prototype, 'listen'], [dgram.Socket.prototype, 'bind']])) {
+    const original = proto[name];
+    patch(proto, name, /** @this {any} @param {any[]} args */ function (...args) {
+      const result = Reflect.apply(original, this, args);
+      if (!program.servers.includes(this) && !(OWN in this)) {
+        program.addServer(this);
+        added(program.servers.length - 1);
+      }
+      return result;
+    });
+  }
+}
+
+/** @type {Map<number, {server: any, resource: AsyncResource}>} */
+const pending = new Map();
+
+/** @param {(index: number) => void} listen */
+function silenceListeners(listen) {
+  for (const [proto, name] of /** @type {[any, string][]} */ ([[net.Server.prototype, 'listen'], [dgram.Socket.prototype, 'bind']])) {
+    patch(proto, name, /** @this {any} @param {any[]} args */ function (...args) {
+      const callback = args.find((value) => typeof value === 'function');
+      if (callback) this.once('listening', callback);
+      if (!program.servers.includes(this)) {
+        program.addServer(this);
+        const index = program.servers.length - 1;
+        pending.set(index, { server: this, resource: new AsyncResource('PIPETRACE') });
+        listen(index);
+      }
+      return this;
+    });
+  }
+}
+
+/** @param {number} index @param {any} address of the entry's server, which this stage's stands for */
+function listening(index, address) {
+  const found = pending.get(index);
+  if (!found) return;
+  pending.delete(index);
+  const { server, resource } = found;
+  Object.defineProperty(server, 'listening', { value: true, configurable: true, writable: true });
+  server.address = () => address;
+  server.close = /** @param {() => void} [done] */ (done) => {
+    if (done) process.nextTick(done);
+    return server;
+  };
+  resource.runInAsyncScope(() => server.emit('listening'));
+}
+
+/** @param {Function} above @returns {boolean} true if the caller of `above` is a file of the application, not of a library */
+function calledByApplication(above) {
+  const { prepareStackTrace, stackTraceLimit } = Error;
+  /** @type {any} */
+  const holder = {};
+  Error.stackTraceLimit = 1;
+  Error.prepareStackTrace = (_error, frames) => (frames[0] ? frames[0].getFileName() : '');
+  Error.captureStackTrace(holder, above);
+  const name = holder.stack;
+  Error.prepareStackTrace = prepareStackTrace;
+  Error.stackTraceLimit = stackTraceLimit;
+  if (typeof name !== 'string' || name === '') return false;
+  const file = name.startsWith('file:') ? fileURLToPath(name) : name;
+  const relative = path.relative(context.root, file);
+  return path.isAbsolute(file) && !relative.startsWith('..') && !relative.split(path.sep).includes('node_modules');
+}
+
+function silenceTimers() {
+  for (const name of ['setTimeout', 'setInterval']) {
+    const original = /** @type {any} */ (globalThis)[name];
+    const never = timers.setTimeout;
+    const replacement = /** @param {any[]} args @returns {any} */ function (...args) {
+      const fn = args[0];
+      if (inInit() && typeof fn === 'function' && !sourcesHere.has(fn) && calledByApplication(replacement)) {
+        return Reflect.apply(never, globalThis, [() => undefined, NEVER]).unref();
+      }
+      return Reflect.apply(original, globalThis, args);
+    };
+    patch(globalThis, name, replacement);
+    /** @type {any} */ (timers)[name] = replacement;
+  }
+}
+
+/** @param {Outside} outside @param {{tty: boolean[], columns: number | undefined}} terminal */
+function silenceOutput(outside, terminal) {
+  [process.stdout, process.stderr].forEach((stream, position) => {
+    const fd = position + 1;
+    const replacement = /** @param {any} chunk @param {any} [encoding] @param {any} [done] */ (chunk, encoding, done) => {
+      if (!inInit()) outside.print(fd, typeof chunk === 'string' ? chunk : new Uint8Array(chunk));
+      const callback = typeof encoding === 'function' ? encoding : done;
+      if (typeof callback === 'function') process.nextTick(callback);
+      return true;
+    };
+    stream.write = /** @type {any} */ (replacement);
+    if (terminal.tty[fd] && !stream.isTTY) {
+      stream.isTTY = true;
+      if (terminal.columns) stream.columns = terminal.columns;
+    }
+  });
+  for (const name of ['writeSync', 'write']) {
+    const original = /** @type {any} */ (fs)[name];
+    patch(fs, name, /** @param {any[]} args @returns {any} */ function (...args) {
+      if ((args[0] === 1 || args[0] === 2) && inInit()) {
+        const length = typeof args[1] === 'string' ? Buffer.byteLength(args[1]) : args[1].byteLength;
+        const callback = args[args.length - 1];
+        if (name === 'write' && typeof callback === 'function') process.nextTick(callback, null, length, args[1]);
+        return name === 'writeSync' ? length : undefined;
+      }
+      return Reflect.apply(original, fs, args);
+    });
+  }
+}
+
+/** @param {Outside} outside */
+function silenceProcess(outside) {
+  for (const name of /** @type {const} */ (['on', 'addListener', 'once', 'prependListener', 'prependOnceListener'])) {
+    const original = process[name];
+    patch(process, name, /** @this {any} @param {string} event @param {any[]} rest */ function (event, ...rest) {
+      if (PROCESS_EVENTS.has(event) || /^SIG[A-Z0-9]+$/.test(String(event))) return process;
+      return Reflect.apply(original, process, [event, ...rest]);
+    });
+  }
+  const exit = process.exit;
+  patch(process, 'exit', /** @param {number} [code] */ (code) => {
+    if (inInit()) outside.failed(new Error(`it called process.exit(${code === undefined ? '' : code})`));
+    else outside.exit(Number(code === undefined ? process.exitCode || 0 : code));
+    Reflect.apply(exit, process, [code]);
+  });
+  // The working directory and the user belong to the process, in which the entry has set them already.
+  for (const name of ['chdir', 'umask', 'setuid', 'setgid', 'seteuid', 'setegid', 'setgroups', 'initgroups',
+    'setUncaughtExceptionCaptureCallback', 'abort', 'disconnect', 'kill']) {
+    if (typeof (/** @type {any} */ (process)[name]) !== 'function') continue;
+    if (name === 'kill' || name === 'umask') continue;
+    patch(process, name, () => undefined);
+  }
+}
+
+/** @param {Outside} outside errors that nobody catches are raised where the application's own handlers are */
+function passErrors(outside) {
+  process.setUncaughtExceptionCaptureCallback((error) => {
+    if (inInit()) outside.failed(error);
+    else outside.raise(0, error);
+  });
+  process.on('unhandledRejection', (error) => {
+    if (inInit()) outside.failed(error);
+    else outside.raise(1, error);
+  });
+}
+
+/** Lets the program believe that it is the main thread. */
+function hideThread() {
+  /** @type {any} */
+  const threads = require('node:worker_threads');
+  for (const [name, value] of Object.entries({ isMainThread: true, parentPort: null, workerData: null, threadId: 0 })) {
+    Object.defineProperty(threads, name, { value, enumerable: true, configurable: true, writable: true });
+  }
+}
+
+/**
+ * Makes this thread or process a stage that is not the entry.
+ * @param {Outside} outside @param {{thread: boolean, argv: string[], terminal: {tty: boolean[], columns: number | undefined}}} facts
+ */
+function isolate(outside, facts) {
+  passErrors(outside);
+  silenceListeners(outside.listen);
+  silenceTimers();
+  silenceOutput(outside, facts.terminal);
+  silenceProcess(outside);
+  if (facts.thread) {
+    hideThread();
+    process.argv = facts.argv.slice();
+  }
+  syncBuiltinESMExports();
+  // Everything that follows from the program's start is initialisation, also when it is asynchronous.
+  activity.enterWith('init');
+}
+
+module.exports = { isolate, watchListeners, listening, sourcesHere };

@@ -1,0 +1,117 @@
+// @ts-check
+/** Stages as worker threads of the entry's process. */
+'use strict';
+
+const tty = require('node:tty');
+const { MessageChannel, Worker, receiveMessageOnPort } = require('node:worker_threads');
+
+/** @typedef {import('../peer.js').Link} Link */
+/** @typedef {import('../peer.js').Message} Message */
+
+/** Key of the stage's description in workerData. */
+const KEY = 'pipetrace.stage';
+
+/** Positions in the memory that both ends share: a count of batches, and whether the stage waits for one. */
+const COUNT = 0;
+const WAITS = 1;
+
+/**
+ * @typedef {object} Description  what a stage is told when it starts
+ * @property {string} stage
+ * @property {number} replica
+ * @property {import('node:worker_threads').MessagePort} port
+ * @property {Int32Array} shared
+ * @property {[string, any][]} initial
+ * @property {string[]} argv
+ * @property {{tty: boolean[], columns: number | undefined}} terminal
+ */
+
+/**
+ * Starts a replica.
+ * @param {{stage: string, replica: number, entry: string, env: NodeJS.ProcessEnv, initial: [string, any][]}} options
+ * @param {{onBatch: (batch: Message[]) => void, onExit: (reason: string) => void}} events
+ * @returns {{link: Link, utilization: () => number}}
+ */
+function start(options, events) {
+  const { port1, port2 } = new MessageChannel();
+  const shared = new Int32Array(new SharedArrayBuffer(8));
+  /** @type {Description} */
+  const description = {
+    stage: options.stage, replica: options.replica, port: port2, shared, initial: options.initial, argv: process.argv,
+    terminal: { tty: [tty.isatty(0), tty.isatty(1), tty.isatty(2)], columns: tty.isatty(1) ? process.stdout.columns : undefined },
+  };
+  const worker = new Worker(options.entry, {
+    argv: process.argv.slice(2), env: options.env, stdout: true, stderr: true, name: `${options.stage}.${options.replica}`,
+    workerData: { [KEY]: description }, transferList: [port2],
+  });
+  worker.unref();
+  let reason = '';
+  worker.on('error', (error) => { reason = error instanceof Error ? error.message : String(error); });
+  worker.on('exit', (code) => {
+    port1.close();
+    events.onExit(reason || `exit code ${code}`);
+  });
+  port1.on('message', events.onBatch);
+  port1.unref();
+  let refs = 0;
+  /** @type {Link} */
+  const link = {
+    post(batch, transfer) {
+      port1.postMessage(batch, transfer);
+      if (Atomics.load(shared, WAITS) === 1) {
+        Atomics.add(shared, COUNT, 1);
+        Atomics.notify(shared, COUNT);
+      }
+    },
+    receiveSync: null,
+    sharesMemory: true,
+    ref() {
+      if (refs++ === 0) port1.ref();
+    },
+    unref() {
+      if (--refs === 0) port1.unref();
+    },
+    close() {
+      worker.terminate();
+    },
+  };
+  return { link, utilization: () => worker.performance.eventLoopUtilization().utilization };
+}
+
+/**
+ * @param {Description} description @param {(batch: Message[]) => void} onBatch
+ * @returns {Link} the stage's end
+ */
+function connect(description, onBatch) {
+  const { port, shared } = description;
+  port.on('message', onBatch);
+  return {
+    post(batch, transfer) {
+      port.postMessage(batch, transfer);
+    },
+    receiveSync(timeoutMs) {
+      const deadline = performance.now() + timeoutMs;
+      Atomics.store(shared, WAITS, 1);
+      try {
+        for (;;) {
+          const seen = Atomics.load(shared, COUNT);
+          const received = receiveMessageOnPort(port);
+          if (received) return received.message;
+          const left = deadline - performance.now();
+          if (left <= 0) return null;
+          Atomics.wait(shared, COUNT, seen, left);
+        }
+      } finally {
+        Atomics.store(shared, WAITS, 0);
+      }
+    },
+    sharesMemory: true,
+    ref() {},
+    unref() {},
+    close() {
+      port.close();
+    },
+  };
+}
+
+module.exports = { start, connect, KEY };

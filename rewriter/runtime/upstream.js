@@ -1,0 +1,107 @@
+// @ts-check
+/** A stage's link to the entry: becomes a stage, tells what happens, asks for what it lacks. */
+'use strict';
+
+const M = require('./messages.js');
+const { activity, context } = require('./context.js');
+const { errors } = require('./errors.js');
+const init = require('./init.js');
+const isolation = require('./isolate.js');
+const { Peer } = require('./peer.js');
+const program = require('./program.js');
+const stage = require('./stage.js');
+const violations = require('./violations.js');
+
+/** @typedef {import('./peer.js').Link} Link */
+/** @typedef {import('./peer.js').Message} Message */
+
+const INITIAL_TIMEOUT_MS = 10_000;
+
+/** @type {Map<string, import('./init.js').Tokens>} */
+const answers = new Map();
+let failed = false;
+
+/** @returns {Peer} */
+function upstream() {
+  return /** @type {Peer} */ (context.upstream);
+}
+
+/** @param {any} error initialisation went wrong here: the entry goes on alone */
+function fail(error) {
+  const text = error instanceof Error ? error.message : String(error);
+  if (context.initOver) {
+    violations.note(`stage ${context.stage}: error while it started: ${text}.`);
+    return;
+  }
+  failed = true;
+  upstream().send([M.FAILED, text]);
+  upstream().flush();
+}
+
+/** @param {Peer} _peer @param {Message} message */
+function onControl(_peer, message) {
+  switch (message[0]) {
+    case M.LISTENING: isolation.listening(message[1], message[2]); break;
+    case M.INITIAL_VALUE: answers.set(message[1], message[2]); break;
+    default: break;
+  }
+}
+
+/** @param {string} name @returns {import('./init.js').Tokens | undefined} */
+function askInitial(name) {
+  const peer = upstream();
+  peer.send([M.INITIAL, name]);
+  peer.flush();
+  const deadline = performance.now() + INITIAL_TIMEOUT_MS;
+  while (peer.link.receiveSync && !answers.has(name)) {
+    const batch = peer.link.receiveSync(Math.max(0, deadline - performance.now()));
+    if (batch === null) throw errors.noAnswer(`the initial value ${name}`, INITIAL_TIMEOUT_MS);
+    for (const message of batch) {
+      if (message[0] === M.INITIAL_VALUE) onControl(peer, message);
+      else peer.defer([message]);
+    }
+  }
+  return answers.get(name);
+}
+
+/**
+ * Makes this thread or process a stage.
+ * @param {(onBatch: (batch: Message[]) => void) => Link} connect
+ * @param {{thread: boolean, argv: string[], initial: [string, any][], terminal: {tty: boolean[], columns: number | undefined}}} facts
+ */
+function become(connect, facts) {
+  /** @type {Peer | null} */
+  let peer = null;
+  const link = connect((batch) => /** @type {Peer} */ (peer).receive(batch));
+  peer = new Peer('entry', link, { onCall: stage.onCall, onCallMessage: stage.onCallMessage, onControl }, 1);
+  context.upstream = peer;
+  init.accept(facts.initial);
+  const { send } = { send: (/** @type {Message} */ message) => upstream().send(message) };
+  let listens = 0;
+  isolation.isolate({
+    listen(index) {
+      listens += 1;
+      send([M.LISTEN, index]);
+      if (context.initOver && !failed) send([M.READY, listens]);
+    },
+    print: (fd, data) => send([M.PRINT, fd, data]),
+    exit(code) {
+      send([M.EXIT, code]);
+      upstream().flush();
+    },
+    raise(kind, error) {
+      send([M.RAISE, kind, init.toTokens(error) || init.toTokens(new Error(String(error && error.message)))]);
+      upstream().flush();
+    },
+    failed: fail,
+  }, facts);
+  init.whenInitOver(true, () => {
+    if (failed) return;
+    context.initOver = true;
+    // Built while nobody waits; what came here in the context of initialisation stays allowed.
+    activity.exit(() => program.buildIndex());
+    send([M.READY, listens]);
+  });
+}
+
+module.exports = { become, askInitial };

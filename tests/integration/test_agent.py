@@ -1,0 +1,404 @@
+"""The agent in real processes: what it records, and that applications do not notice."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+import pipetrace.tracer
+from pipetrace.javascript.functions import functions_of
+from pipetrace.javascript.parse import parse
+from pipetrace.javascript.scopes import analyse
+from pipetrace.tracer.instrument import InstrumentOptions, MemoryMode, instrument
+from pipetrace.tracer.spool import SpoolTables, read_spool
+
+AGENT = Path(pipetrace.tracer.__file__).parent / "agent" / "index.js"
+DEADLINE_S = 60
+
+
+class Texts:
+    """Answers the agents' requests for instrumented text."""
+
+    def __init__(self, directory: Path, root: Path, memory: MemoryMode) -> None:
+        (directory / "spool").mkdir(parents=True)
+        (directory / "config.json").write_text(json.dumps({"app_root": str(root), "memory": memory}))
+        self.root, self.memory = root, memory
+        self.names: list[str] = []
+        self.files = 0
+        self.lock = threading.Lock()
+        for number in range(6):
+            pair = directory / f"free{number}"
+            pair.mkdir()
+            os.mkfifo(pair / "req")
+            os.mkfifo(pair / "rsp")
+            ends = os.open(pair / "req", os.O_RDWR), os.open(pair / "rsp", os.O_RDWR)
+            threading.Thread(target=self.serve, args=ends, daemon=True).start()
+
+    def serve(self, request: int, response: int) -> None:
+        while True:
+            size = struct.unpack("<I", self.read(request, 4))[0]
+            body = json.dumps(self.answer(json.loads(self.read(request, size)))).encode()
+            left = memoryview(struct.pack("<I", len(body)) + body)
+            while left:
+                left = left[os.write(response, left) :]
+
+    @staticmethod
+    def read(fd: int, count: int) -> bytes:
+        data = b""
+        while len(data) < count:
+            data += os.read(fd, count - len(data))
+        return data
+
+    def answer(self, message: dict[str, str]) -> dict[str, Any]:
+        with self.lock:
+            path = os.path.relpath(message["path"], self.root)
+            parsed = parse(message["source"], path, "module" if message["format"] == "module" else "script")
+            functions = functions_of(parsed)
+            base = len(self.names)
+            options = InstrumentOptions(memory=self.memory)
+            made = instrument(
+                parsed, analyse(parsed), functions, file_id=self.files, function_base=base, options=options
+            )
+            self.files += 1
+            self.names += [info.name or f"{info.kind}@{info.line}" for info in functions]
+            return {"code": made.code, "file_id": self.files - 1, "function_base": base, "functions": len(functions)}
+
+
+class Recorded(NamedTuple):
+    tables: SpoolTables
+    names: list[str]
+    stdout: str
+    status: int
+
+    def invocations(self) -> list[dict[str, Any]]:
+        columns = self.tables.invocation
+        rows = []
+        for index in range(len(columns["invocation_id"])):
+            row = {name: np.ma.asarray(values)[index] for name, values in columns.items()}
+            row = {name: None if value is np.ma.masked else value for name, value in row.items()}
+            row["name"] = self.names[row["function_id"]]
+            rows.append(row)
+        return rows
+
+    def of(self, name: str) -> list[dict[str, Any]]:
+        return [row for row in self.invocations() if row["name"] == name]
+
+    def accesses(self) -> set[tuple[str, str, str, str, str]]:
+        """Function, kind of location, owner or name, mode, via."""
+        location = self.tables.location
+        index = {number: at for at, number in enumerate(location["location_id"])}
+        functions = {row["invocation_id"]: row["name"] for row in self.invocations()}
+        access = self.tables.access
+        found = set()
+        for at in range(len(access["invocation_id"])):
+            place = index[access["location_id"][at]]
+            label = location["owner"][place]
+            if location["kind"][place] == "property":
+                label += "." + location["name"][place]
+            name = functions[access["invocation_id"][at]]
+            found.add((name, location["kind"][place], label, access["mode"][at], access["via"][at]))
+        return found
+
+
+class Runner:
+    """Writes programs below a directory, and runs them with and without the agent."""
+
+    def __init__(self, directory: Path) -> None:
+        self.root = directory / "app"
+        self.root.mkdir()
+        self.directory = directory
+        self.runs = 0
+
+    def write(self, name: str, text: str) -> None:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def plain(self, name: str) -> tuple[str, int]:
+        done = subprocess.run(
+            ["node", name], cwd=self.root, capture_output=True, text=True, timeout=DEADLINE_S, check=False
+        )
+        return done.stdout + done.stderr, done.returncode
+
+    def record(
+        self, name: str, memory: MemoryMode = "full", until: Callable[[Path, subprocess.Popen[str]], None] | None = None
+    ) -> Recorded:
+        self.runs += 1
+        directory = self.directory / f"run{self.runs}"
+        texts = Texts(directory, self.root, memory)
+        environment = {**os.environ, "PIPETRACE_DIR": str(directory), "NODE_OPTIONS": f"--require {AGENT}"}
+        process = subprocess.Popen(
+            ["node", name], cwd=self.root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        try:
+            if until is not None:
+                until(directory, process)
+            out, errors = process.communicate(timeout=DEADLINE_S)
+        finally:
+            process.kill()
+        shown = "".join(line for line in errors.splitlines(True) if "ebugger" not in line and "inspector" not in line)
+        return Recorded(read_spool(directory / "spool"), texts.names, out + shown, process.returncode)
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Iterator[Runner]:
+    yield Runner(tmp_path)
+
+
+SERVER = """
+'use strict'
+const http = require('http')
+const cache = new Map()
+let hits = 0
+function load (key, done) { setTimeout(() => done(key.length), 1) }
+const work = async key => {
+  hits++
+  const size = await new Promise(resolve => load(key, resolve))
+  cache.set(key, size)
+  return size
+}
+const server = http.createServer(function onRequest (req, res) {
+  const list = [1, 2].map(function twice (x) { return x * 2 })
+  work(req.url).then(function answer (size) { res.end(String(size + list.length)) })
+})
+server.listen(0, async function onListen () {
+  const { port } = server.address()
+  for (const path of ['/a?secret=hunter2', '/bb']) console.log(await get(port, path))
+  process.exit(5)
+})
+function get (port, path) {
+  return new Promise(resolve => http.get({ port, path }, r => { r.setEncoding('utf8').on('data', resolve) }))
+}
+"""
+
+
+def test_causality_of_a_server(runner: Runner) -> None:
+    runner.write("server.js", SERVER)
+    run = runner.record("server.js")
+    assert (run.stdout, run.status) == ("19\n5\n", 5)
+    chains = {
+        number: (kind, event)
+        for number, kind, event in zip(
+            run.tables.chain["chain_id"], run.tables.chain["kind"], run.tables.chain["event"], strict=True
+        )
+    }
+    requests = run.of("onRequest")
+    assert [chains[row["chain_id"]] for row in requests] == [("http", "GET /a"), ("http", "GET /bb")]
+    assert all(row["kind"] == "handler" and row["parent_id"] is None and not row["nested"] for row in requests)
+    first = requests[0]
+    called, resumed = (row for row in run.of("work") if row["chain_id"] == first["chain_id"])
+    assert (called["kind"], called["parent_id"]) == ("call", first["invocation_id"])
+    assert (resumed["kind"], resumed["first_id"]) == ("resume", called["invocation_id"])
+    answer = run.of("answer")[0]
+    assert (answer["kind"], answer["chain_id"], answer["trigger"]) == ("handler", first["chain_id"], "PROMISE")
+    assert run.of("twice") == []
+    assert {chains[row["chain_id"]][0] for row in run.of("onListen")} == {"init"}
+    assert run.tables.init_end_ns is not None
+    assert run.tables.process["exit_code"] == [5]
+
+
+def test_memory_of_a_server(runner: Runner) -> None:
+    runner.write("server.js", SERVER)
+    accesses = runner.record("server.js").accesses()
+    assert ("work", "variable", "server.js:hits", "rw", "direct") in accesses
+    assert ("work", "content", "server.js:cache", "w", "builtin") in accesses
+    assert not any("secret" in str(access) or "hunter2" in str(access) for access in accesses)
+
+
+def test_no_value_is_in_the_spool(runner: Runner) -> None:
+    runner.write("server.js", SERVER)
+    runner.record("server.js")
+    data = b"".join(path.read_bytes() for path in runner.directory.glob("run*/spool/*"))
+    assert b"onRequest" not in data
+    assert b"GET /bb" in data
+    assert b"hunter2" not in data
+
+
+def test_costs_only_records_no_accesses(runner: Runner) -> None:
+    runner.write("server.js", SERVER)
+    run = runner.record("server.js", "off")
+    assert len(run.of("onRequest")) == 2
+    assert len(run.tables.access["line"]) == 0
+    assert not any(run.tables.invocation["sampled"])
+
+
+def test_sampling_grows_rare(runner: Runner) -> None:
+    runner.write("many.js", "let n = 0; const t = setInterval(function tick () { if (++n === 120) clearInterval(t) }, 1)")
+    sampled = [bool(row["sampled"]) for row in runner.record("many.js", "sampled").of("tick")]
+    assert len(sampled) == 120
+    assert all(sampled[:5])
+    assert 5 <= sum(sampled) < 60
+
+
+def test_each_tick_of_a_timer_is_a_chain(runner: Runner) -> None:
+    runner.write("tick.js", "let n = 0; const t = setInterval(function tick () { if (++n === 3) clearInterval(t) }, 1)")
+    run = runner.record("tick.js")
+    assert len({row["chain_id"] for row in run.of("tick")}) == 3
+    assert sorted(run.tables.chain["event"]) == ["init", *["setInterval"] * 3]
+
+
+def test_library_calls_nest_and_synchronous_callbacks_do_not(runner: Runner) -> None:
+    runner.write("package.json", '{"name": "app"}')
+    runner.write(
+        "node_modules/lib/index.js",
+        "const list = []\n"
+        "exports.use = f => list.push(f)\n"
+        "exports.run = x => { let i = 0; const next = () => { const f = list[i++]; if (f) f(x, next) }; next() }\n"
+        "exports.each = (xs, f) => { for (const x of xs) f(x) }\n"
+        "exports.add = (o, k) => { o.items.push(k) }\n",
+    )
+    runner.write(
+        "a.js",
+        "const lib = require('lib')\n"
+        "const store = { items: [] }\n"
+        "lib.use(function one (x, next) { lib.each([1, 2], visit); lib.each([3], function inner () { x.n++ }); next() })\n"
+        "lib.use(function two (x, next) { lib.add(store, 1); own(); next() })\n"
+        "function visit (y) { store.last = y }\n"
+        "function own () { exports.x = 1 }\n"
+        "exports.visit = visit; exports.own = own\n"
+        "setTimeout(function start () { lib.run({ n: 0 }) }, 1)\n",
+    )
+    run = runner.record("a.js")
+    start, one, two = run.of("start")[0], run.of("one")[0], run.of("two")[0]
+    assert (start["nested"], one["nested"], two["nested"]) == (False, True, True)
+    assert one["parent_id"] == start["invocation_id"]
+    assert two["parent_id"] == one["invocation_id"]
+    assert start["self_ns"] <= start["wall_ns"] - one["wall_ns"] + 1000
+    assert [run.of(name) for name in ("visit", "inner", "own")] == [[], [], []]
+    assert ("two", "content", "a.js:store", "rw", "compared") in run.accesses()
+    assert ("one", "property", "a.js:store.last", "w", "direct") in run.accesses()
+    ruptures = run.tables.rupture
+    registered = dict(zip([run.names[f] for f in ruptures["function_id"]], ruptures["callee"], strict=True))
+    assert (registered["one"], registered["start"]) == ("lib.use", "setTimeout")
+
+
+def test_closures_have_a_location_each(runner: Runner) -> None:
+    runner.write(
+        "a.js",
+        "const make = () => { let n = 0; return function count () { return ++n } }\n"
+        "const a = make(), b = make()\n"
+        "setTimeout(a, 1); setTimeout(a, 2); setTimeout(b, 3)\n",
+    )
+    run = runner.record("a.js")
+    index = [at for at, name in enumerate(run.tables.location["name"]) if name == "n"]
+    assert len(index) == 2
+    assert [run.tables.location["kind"][at] for at in index] == ["variable", "variable"]
+    numbers = {run.tables.location["location_id"][at] for at in index}
+    counts = [list(run.tables.access["location_id"]).count(number) for number in numbers]
+    functions = {row["invocation_id"] for row in run.of("count")}
+    assert len(functions) == 3
+    assert sorted(counts) == [2, 3]
+
+
+def test_shapes_name_classes_and_what_cannot_travel(runner: Runner) -> None:
+    runner.write(
+        "a.js",
+        "const { Readable } = require('stream')\n"
+        "const stream = Readable.from(['x'])\n"
+        "function outer (held) { setTimeout(function later (a, b) { return [held, a, b] }, 1, { k: 'text' }, new WeakMap()) }\n"
+        "outer(stream)\n",
+    )
+    shape = runner.record("a.js").tables.shape
+    rows = {
+        slot: (name, sendable, why)
+        for slot, name, sendable, why in zip(
+            shape["slot"], shape["class"], shape["sendable"], shape["why"], strict=True
+        )
+    }
+    assert rows["arg0"] == ("plain", True, "")
+    assert rows["arg1"] == ("weak", False, "a weak collection")
+    assert rows["capture:held"] == ("stream", False, "a stream")
+    assert rows["return"][:2] == ("array", False)
+
+
+def test_workers_and_children_are_recorded_and_end_as_usual(runner: Runner) -> None:
+    runner.write(
+        "a.js",
+        "const { Worker, isMainThread, parentPort } = require('worker_threads')\n"
+        "const { fork } = require('child_process')\n"
+        "if (process.argv[2] === 'child') process.on('message', function told (m) { process.exit(m) })\n"
+        "else if (!isMainThread) parentPort.on('message', function asked (m) { parentPort.postMessage(m * 2); parentPort.close() })\n"
+        "else {\n"
+        "  const w = new Worker(__filename); w.postMessage(21)\n"
+        "  w.on('message', v => console.log(v))\n"
+        "  w.on('exit', () => { const c = fork(__filename, ['child']); c.send(4); c.on('exit', code => console.log(code)) })\n"
+        "}\n",
+    )
+    run = runner.record("a.js")
+    assert (run.stdout, run.status) == ("42\n4\n", 0)
+    assert run.tables.process["kind"] == ["main", "worker", "child"]
+    assert run.tables.process["exit_code"] == [0, 0, 4]
+    assert {row["name"]: row["process_id"] for row in run.invocations() if row["name"] in ("told", "asked")} == {
+        "asked": 1,
+        "told": 2,
+    }
+
+
+def test_what_was_written_before_a_kill_is_readable(runner: Runner) -> None:
+    runner.write("a.js", "let n = 0; setInterval(function tick () { n++ }, 2)")
+
+    def kill_when_written(directory: Path, process: subprocess.Popen[str]) -> None:
+        deadline = time.monotonic() + DEADLINE_S
+        while time.monotonic() < deadline:
+            # Blocks appear every 100 ms; the first holds the initialisation, later ones hold ticks.
+            if sum(path.stat().st_size for path in (directory / "spool").glob("*.bin")) > 4000:
+                break
+        process.kill()
+
+    run = runner.record("a.js", until=kill_when_written)
+    assert run.status == -9
+    assert len(run.of("tick")) > 5
+    assert run.tables.process["exit_code"] == [None]
+
+
+def test_text_that_does_not_compile_is_left_alone(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    runner.write("a.js", "exports.f = function f () { return 1 }\nconsole.log(exports.f())")
+    answer = Texts.answer
+
+    def spoiled(self: Texts, message: dict[str, str]) -> dict[str, Any]:
+        return {**answer(self, message), "code": "this is not JavaScript"}
+
+    monkeypatch.setattr(Texts, "answer", spoiled)
+    run = runner.record("a.js")
+    assert (run.stdout, run.status) == ("1\n", 0)
+    assert [kind for kind, text in zip(run.tables.problem["kind"], run.tables.problem["text"], strict=True)] == ["parse"]
+
+
+def test_syntax_error_of_the_application_is_its_own(runner: Runner) -> None:
+    runner.write("a.js", "try { require('./b.js') } catch (e) { console.log(e.name) }")
+    runner.write("b.js", "throw new SyntaxError('mine')")
+    assert runner.record("a.js").stdout == "SyntaxError\n"
+
+
+def test_application_below_node_modules_is_recorded(runner: Runner) -> None:
+    runner.root = runner.root / "node_modules" / "tool"
+    runner.root.mkdir(parents=True)
+    runner.write("cli.js", "setTimeout(function later () {}, 1)")
+    assert len(runner.record("cli.js").of("later")) == 1
+
+
+PROGRAMS = Path(__file__).parent / "test_agent_programs"
+
+
+@pytest.mark.parametrize("memory", ["off", "full"])
+@pytest.mark.parametrize("program", ["language.js", "sloppy.js", "modules.mjs"])
+def test_programs_behave_the_same(runner: Runner, program: str, memory: MemoryMode) -> None:
+    """Each program prints what many features of the language do."""
+    for path in PROGRAMS.iterdir():
+        runner.write(path.name, path.read_text())
+    expected, status = runner.plain(program)
+    run = runner.record(program, memory)
+    assert (run.stdout, run.status) == (expected, status)
+    assert status in (0, 7)
+    assert expected.count("\n") > 3
+    assert list(run.tables.problem["kind"]) in ([], ["eval", "with"], ["with", "eval"])

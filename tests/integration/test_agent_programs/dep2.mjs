@@ -1,0 +1,1 @@
+export const two = await Promise.resolve(2)
