@@ -105,8 +105,10 @@ def main(
     with tempfile.TemporaryDirectory(prefix="pipetrace-bench-") as name:
         folder = Path(name)
         config = folder / "load.json"
+        # Without the light requests at fixed times: a slower application would get more of them per request.
+        load = app.loads[-1]
         shaped = common.load_config(
-            app.loads[-1], connections=connections, duration_s=120.0, warmup_s=warmup, answers=answers
+            load, connections=connections, duration_s=120.0, warmup_s=warmup, answers=answers, light=False
         )
         config.write_text(json.dumps(shaped), encoding="utf-8")
         for number in range(rounds):

@@ -13,6 +13,7 @@ from pipetrace.partitioner.model import Model, Transport
 from pipetrace.partitioner.names import handler_ids, short
 from pipetrace.partitioner.problem import Problem, build_problem
 from pipetrace.partitioner.recording import Recording
+from pipetrace.partitioner.repair import repair
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Analysis:
 
 def analyse(recording: Recording, model: Model, transport: Transport) -> Analysis:
     """Everything about a recording that does not depend on the number of machines."""
+    recording = repair(recording)
     graph = build_graph(recording)
     classes = classify(recording, graph)
     return Analysis(recording, graph, classes, mobilities(recording, graph, classes), model, transport)

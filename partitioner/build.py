@@ -52,12 +52,19 @@ def choose(analysis: Analysis, problem: Problem, options: Options) -> Solution:
     if not solution.moves:
         return solution
     blocking = any(
-        stage != ENTRY and analysis.graph.units[unit].mean_us >= analysis.model.blocking_us
+        stage != ENTRY and _blocks(analysis, unit)
         for unit, stage in zip(problem.units, solution.placement, strict=True)
     )
     if solution.speedup >= analysis.model.least_gain or (blocking and solution.speedup >= 1.0):
         return solution
     return unmoved(problem, options.machines, shared)
+
+
+def _blocks(analysis: Analysis, unit: int) -> bool:
+    """Whether a unit holds up everything else so long and so often that latency alone is worth a move."""
+    cost, model = analysis.graph.units[unit], analysis.model
+    often = cost.calls >= model.blocking_calls and analysis.share(cost.cpu_us) >= model.blocking_share
+    return often and cost.mean_us >= model.blocking_us
 
 
 class _Build:

@@ -23,7 +23,7 @@ import numpy as np
 from pipetrace.partitioner.causality import Causality
 from pipetrace.partitioner.graph import Graph
 from pipetrace.partitioner.names import location_key
-from pipetrace.partitioner.recording import READ, WRITE, Location, Recording
+from pipetrace.partitioner.recording import COMPARED, OPAQUE, READ, WRITE, Location, Recording
 
 Class = Literal["state", "init-only", "communication", "resource"]
 
@@ -36,6 +36,8 @@ _LIBRARY = frozenset({"plain", "function", "module"})
 
 _RANK: dict[Class, int] = {"state": 3, "resource": 2, "communication": 1, "init-only": 0}
 _MOST_PAIRS = 5000
+_SETTLED = 3
+"""Later uses that must leave an object alone before its first change counts as its own setting up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,8 @@ class Item:
     """All its writes are objects handed to code that was not seen."""
     local: bool
     """It is state only between parts of one chain, and binds units but no stage."""
+    settled: bool = False
+    """A library changed it at its first use, and never again."""
 
     @property
     def place(self) -> str:
@@ -112,6 +116,7 @@ class _Gathered:
     evidence: set[Evidence] = field(default_factory=set)
     seen_write: bool = False
     any_write: bool = False
+    settled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +126,7 @@ class _Touch:
     at: int
     mode: int
     line: int
+    via: int = 0
 
     @property
     def reads(self) -> bool:
@@ -132,10 +138,28 @@ class _Touch:
 
 
 def classify(recording: Recording, graph: Graph) -> Classification:
-    """Give every location of a recording its class, with evidence."""
+    """Give every location of a recording its class, with evidence.
+
+    The content of an object and each of its properties overlap: who looks at the whole sees what others write to a
+    part, and the other way round.
+    """
     judge = _Judge(recording, graph)
-    for location, span in _by_location(recording):
-        judge.take(location, span)
+    contents: dict[int, slice] = {}
+    properties: dict[int, list[slice]] = {}
+    spans = list(_by_location(recording))
+    for location, span in spans:
+        if location.object_id is not None and location.klass not in CARRIED:
+            if location.kind == "content":
+                contents[location.object_id] = span
+            elif location.kind == "property":
+                properties.setdefault(location.object_id, []).append(span)
+    for location, span in spans:
+        others: list[slice] = []
+        if location.object_id is not None and location.kind == "property":
+            others = [contents[location.object_id]] if location.object_id in contents else []
+        elif location.object_id is not None:
+            others = properties.get(location.object_id, []) if location.klass not in CARRIED else []
+        judge.take(location, span, others)
     return judge.result()
 
 
@@ -163,6 +187,13 @@ class _Judge:
         self._splits: set[Split] = set()
         self._judged_pairs: set[tuple[str, int, int, int, int]] = set()
         self._declared = _declared_lines(recording, self._files)
+        self._declared_on: dict[tuple[int, int], set[str]] = {}
+        for captures in recording.captures.values():
+            for capture in captures:
+                local = not capture.module_level and capture.kind in ("const", "let", "var")
+                if local and capture.scope in recording.functions:
+                    place = (recording.functions[capture.scope].file, capture.line)
+                    self._declared_on.setdefault(place, set()).add(capture.name)
         self._required = {
             (recording.file_of(capture.scope), capture.name)
             for captures in recording.captures.values()
@@ -170,13 +201,13 @@ class _Judge:
             if capture.module_level and capture.init_kind == "require" and capture.scope in recording.functions
         }
 
-    def take(self, location: Location, span: slice) -> None:
-        """Judge one location by its accesses."""
+    def take(self, location: Location, span: slice, others: list[slice]) -> None:
+        """Judge one location by its accesses and by those of ``others``, which overlap with it."""
         early, late, seen_write = self._split_by_phase(span)
-        by_chain = location.klass in CARRIED or (location.klass in BOUND and not location.born_init)
-        key, name = location_key(
-            location, self._files, self._recording.functions, by_chain and location.kind != "variable"
-        )
+        for other in others:
+            more_early, more_late, more_seen = self._split_by_phase(other)
+            early, late, seen_write = early + more_early, late + more_late, seen_write or more_seen
+        key, name = self._key(location)
         item = self._items.get(key)
         if item is None:
             item = self._items[key] = _Gathered(location)
@@ -201,9 +232,13 @@ class _Judge:
         on_object = location.kind != "variable"
         if on_object and not seen_write and not late_init and self._is_of_library(location):
             return "init-only"
+        if on_object and not late_init and self._has_settled(late):
+            item.settled = True
+            return "init-only"
         if on_object and location.klass in CARRIED:
             return "resource"
-        outlives = location.born_init or len({self._chain(touch) for touch in late}) > 1
+        of_activation = location.kind == "variable" and not location.born_init and self._is_local(location)
+        outlives = location.born_init or (not of_activation and len({self._chain(touch) for touch in late}) > 1)
         if on_object and location.klass in BOUND:
             if outlives:
                 item.cross = True
@@ -216,7 +251,21 @@ class _Judge:
             item.cells.update(int(self._graph.cell_of[touch.at]) for touch in late)
             item.evidence.update(self._evidence(early + late if late_init else late))
             return "state"
-        return self._within_one_chain(key, item, late)
+        return self._within_one_chain(key, item, late, location.scope if of_activation else None)
+
+    def _has_settled(self, late: list[_Touch]) -> bool:
+        """Whether a library changed an object at its first use only, as one that compiles its rules then does.
+
+        It was compared before and after, so later calls are known to leave it alone. Each stage does the same at
+        its own first use.
+        """
+        start = self._recording.invocations.start_ns
+        writers = {touch.at for touch in late if touch.writes}
+        if len(writers) != 1 or any(touch.writes and touch.via != COMPARED for touch in late):
+            return False
+        first = writers.pop()
+        readers = {touch.at for touch in late} - {first}
+        return len(readers) >= _SETTLED and all(int(start[at]) >= int(start[first]) for at in readers)
 
     def _is_of_library(self, location: Location) -> bool:
         """Whether an object only groups a library's functions, as `zlib` or `PNG.sync` does.
@@ -231,7 +280,12 @@ class _Judge:
         file, _, name = location.root_variable.rpartition("#")
         return (file, name) in self._required
 
-    def _within_one_chain(self, key: str, item: _Gathered, touches: list[_Touch]) -> Class:
+    def _is_local(self, location: Location) -> bool:
+        scope = self._recording.functions.get(location.scope) if location.scope is not None else None
+        return scope is not None and scope.kind != "module"
+
+    def _within_one_chain(self, key: str, item: _Gathered, touches: list[_Touch], activation: int | None) -> Class:
+        """Judge what lives as long as a chain; of a variable, ``activation`` is the function that declares it."""
         klass: Class = "communication"
         pairs = 0
         for one in touches:
@@ -242,29 +296,34 @@ class _Judge:
                 if pairs > _MOST_PAIRS or self._graph.root_of[one.at] == self._graph.root_of[other.at]:
                     continue
                 mark = (key, self._function(one), one.line, self._function(other), other.line)
-                if mark in self._judged_pairs or self._follows(one, other):
+                if mark in self._judged_pairs or self._follows(one, other, activation):
                     continue
                 self._judged_pairs.add(mark)
                 klass = "state"
                 item.evidence.add(Evidence(self._function(one), one.line, self._function(other), other.line))
-                self._note_splits(key, one.at, other.at)
+                self._note_splits(key, one.at, other.at, activation)
         return klass
 
-    def _follows(self, writer: _Touch, other: _Touch) -> bool:
+    def _follows(self, writer: _Touch, other: _Touch, activation: int | None) -> bool:
         """Whether a message can carry what passes between two touches of one chain, of which one writes."""
+        if activation is not None and self._function(writer) == activation != self._function(other):
+            # The declaring function wrote it and then made the closure that uses it.
+            begun = self._recording.invocations
+            if int(begun.start_ns[writer.at]) <= int(begun.start_ns[other.at]):
+                return True
         if self._order.is_before(writer.at, other.at):
             return True
         if self._order.is_before(other.at, writer.at):
             return not (other.reads and self._order.is_within(writer.at, other.at))
         return False
 
-    def _note_splits(self, key: str, one: int, other: int) -> None:
+    def _note_splits(self, key: str, one: int, other: int, activation: int | None) -> None:
         graph = self._graph
         for at, against in ((one, other), (other, one)):
             path = graph.cells[int(graph.cell_of[at])].path
             facing = graph.cells[int(graph.cell_of[against])].path
-            common = 0
-            for mine, theirs in zip(path, facing, strict=False):
+            common = path.index(activation) + 1 if activation in path and activation in facing else 0
+            for mine, theirs in zip(path[common:], facing[common:], strict=False):
                 if mine != theirs or graph.instance(self._recording, at, mine) != graph.instance(
                     self._recording, against, mine
                 ):
@@ -279,22 +338,22 @@ class _Judge:
         early: list[_Touch] = []
         late: list[_Touch] = []
         seen_write = False
-        for number, mode, opaque, line in zip(
+        for number, mode, via, line in zip(
             accesses.invocation[span].tolist(),
             accesses.mode[span].tolist(),
-            accesses.opaque[span].tolist(),
+            accesses.via[span].tolist(),
             accesses.line[span].tolist(),
             strict=True,
         ):
             at = self._graph.index.get(number)
             if at is None:
                 continue
-            touch = _Touch(at, mode, line)
+            touch = _Touch(at, mode, line, via)
             if int(rows.chain[at]) in self._graph.init:
                 early.append(touch)
             else:
                 late.append(touch)
-                seen_write |= touch.writes and not opaque
+                seen_write |= touch.writes and via != OPAQUE
         return early, late, seen_write
 
     def _writes_after(self, early: list[_Touch], late: list[_Touch]) -> bool:
@@ -332,6 +391,18 @@ class _Judge:
 
     def _chain(self, touch: _Touch) -> int:
         return int(self._recording.invocations.chain[touch.at])
+
+    def _key(self, location: Location) -> tuple[str, str]:
+        """(id, name) of the item that a location belongs to."""
+        by_chain = location.klass in CARRIED or (location.klass in BOUND and not location.born_init)
+        on_object = location.kind != "variable"
+        if on_object and not by_chain and not location.root_variable and location.file is not None:
+            # Made where one local variable is declared, an object most probably is that variable's value.
+            names = self._declared_on.get((location.file, location.line), ())
+            if len(names) == 1:
+                name = min(names)
+                return f"{self._files.get(location.file, '')}:{name}@{location.line}", name
+        return location_key(location, self._files, self._recording.functions, by_chain and on_object)
 
     def _held_by(self, gathered: _Gathered) -> tuple[str, str, int] | None:
         """(name, file, line) of the variable that most of its users hold an object of this class in."""
@@ -385,6 +456,7 @@ class _Judge:
                 evidence=tuple(sorted(gathered.evidence, key=_evidence_order)),
                 guessed=gathered.any_write and not gathered.seen_write,
                 local=gathered.klass == "state" and not gathered.cross,
+                settled=gathered.settled and gathered.klass == "init-only",
             )
         splits = {Split(split.unit, split.other, renamed.get(split.item, split.item)) for split in self._splits}
         return Classification(

@@ -24,6 +24,7 @@ _IGNORE_RETURN = frozenset(
         "setTimeout", "setInterval", "setImmediate", "nextTick", "queueMicrotask", "createServer",
     }
 )  # fmt: skip
+_LISTEN = frozenset({"on", "addListener", "prependListener", "addEventListener"})
 _NOTHING = frozenset({"undefined", "promise"})
 _PARTS = frozenset({"getter", "setter", "constructor", "static-block", "field-init", "module"})
 
@@ -249,7 +250,8 @@ def _refused_by_call(recording: Recording, facts: _Facts, function: Function, ht
                 "Make it an async function, and wait for its promise.",
             )
         )
-    if not at_init and any(rupture.kind == "start" for rupture in ruptures):
+    listens = any(rupture.callee.rpartition(".")[2] in _LISTEN for rupture in ruptures)
+    if not at_init and listens:
         found.append(
             Refusal(
                 "ordered-events",

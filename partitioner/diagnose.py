@@ -71,13 +71,16 @@ def _nothing(analysis: Analysis, problem: Problem, solution: Solution) -> str:
     found = blames(analysis, graph.cells)
     if found and found[0].kind != "light":
         return f"Nothing to gain: {phrase(analysis, found[0])}."
-    if any(analysis.is_heavy(unit) and analysis.mobilities[unit].movable for unit in graph.units):
+    heavy = [unit for unit in graph.units if analysis.is_heavy(unit)]
+    if any(analysis.mobilities[unit].movable and not analysis.ties_of.get(unit) for unit in heavy):
         return (
-            "Nothing to gain: the handlers that could move would cost about as much in messages as they would take "
-            "off the entry stage."
+            "Nothing to gain: the handlers that could move hold too little of the CPU, or would cost as much in "
+            "messages as they would take off the entry stage."
         )
-    dearest = max(graph.units.values(), key=lambda unit: (unit.mean_us, -unit.function))
-    return (
-        f"Nothing to gain: no handler takes {milliseconds(analysis.threshold_us)} of CPU a call; the dearest, "
-        f"{analysis.name(dearest.function)}, takes {milliseconds(dearest.mean_us)}."
-    )
+    light = [unit for number, unit in graph.units.items() if number not in heavy]
+    busiest = max(light, key=lambda unit: (unit.own_us, -unit.function))
+    name, mean = analysis.name(busiest.function), milliseconds(busiest.mean_us)
+    part = phrase(analysis, found[0]) if found else "all CPU is in light handlers"
+    shared = [item for item in analysis.ties_of.get(busiest.function, ()) if item.klass == "state"]
+    more = f" and uses `{shared[0].name}` ({shared[0].place}), which is state" if shared else ""
+    return f"Nothing to gain: {part}; the busiest, {name}, takes {mean}{more}."

@@ -123,6 +123,8 @@ def _sentence(item: Item) -> str:
 
 
 def _guess(item: Item) -> str:
+    if item.settled:
+        return ", and what a library did to it at its first use each stage does for itself"
     return ", because it is handed to library code that may change it" if item.guessed else ""
 
 

@@ -247,7 +247,8 @@ class _Folder:
         self._numbers: dict[Path, int] = {(): 0}
         self._steps: dict[tuple[int, int, bool], int] = {}
         self._inside = _Inside(recording)
-        self._makers = {number: recording.ancestors(number) for number in recording.functions}
+        self._recording = recording
+        self._registered = _registering(recording)
         self._latest: dict[tuple[int, int], int] = {}
         self._function, self._kind = rows.function.tolist(), rows.kind.tolist()
         self._nested, self._chain = rows.nested.tolist(), rows.chain.tolist()
@@ -281,14 +282,20 @@ class _Folder:
         if length is None:
             length = self._steps[step] = len(self._inside.prefix(path, function, self._nested[at]))
         path, root = self._cut(path, root, length)
-        for maker in self._makers.get(function, ()):
-            if maker in path:
-                break
+        makers = self._makers_of(function)
+        inner = next((maker for maker in makers if maker in path), None)
+        if inner is not None:
+            return self._cut(path, root, path.index(inner) + 1)
+        for maker in self._recording.ancestors(function):
             made = self._latest.get((self._chain[at], maker), self._latest.get((NONE, maker), NONE))
             if made != NONE:
                 path = self.paths[self.path_of[made]]
                 return self._cut(path, self.root_of[made], path.index(maker) + 1)
         return path, root
+
+    def _makers_of(self, function: int) -> Path:
+        """The functions that make a handler, innermost first; where it stands at the top, those that register it."""
+        return self._recording.ancestors(function) or self._registered.get(function, ())
 
     def _cut(self, path: Path, root: int, length: int) -> tuple[Path, int]:
         path = path[:length]
@@ -302,3 +309,27 @@ class _Folder:
             number = self._numbers[path] = len(self.paths)
             self.paths.append(path)
         return number
+
+
+def _registering(recording: Recording) -> dict[int, Path]:
+    """By function: the functions whose text registers it after initialisation, innermost first."""
+    by_file: dict[int, list[int]] = {}
+    for info in recording.functions.values():
+        if info.kind != "module":
+            by_file.setdefault(info.file, []).append(info.id)
+    found: dict[int, Path] = {}
+    for function, ruptures in recording.ruptures.items():
+        makers: list[int] = []
+        for rupture in ruptures:
+            if rupture.file is None or rupture.during_init >= rupture.count:
+                continue
+            around = [
+                number
+                for number in by_file.get(rupture.file, ())
+                if recording.functions[number].line <= rupture.line <= recording.functions[number].end_line
+            ]
+            around.sort(key=lambda number: (recording.functions[number].start, -recording.functions[number].end))
+            makers += [number for number in reversed(around) if number not in makers and number != function]
+        if makers:
+            found[function] = tuple(makers)
+    return found

@@ -19,6 +19,7 @@ from pipetrace.partitioner.recording import (
     MODES,
     NONE,
     READ_WRITE,
+    VIAS,
     Accesses,
     Bools,
     Capture,
@@ -124,6 +125,7 @@ def _functions(query: Query) -> dict[int, Function]:
             end=_int(row["end_offset"]),
             line=_int(row["line"]),
             column=_int(row["col"]),
+            end_line=_int(row["end_line"]),
             is_async=_bool(row["is_async"]),
             is_generator=_bool(row["is_generator"]),
             params=_int(row["params"]),
@@ -217,6 +219,7 @@ def _locations(query: Query, process: int) -> dict[int, Location]:
             klass=row["class"] or "",
             born_init=_bool(row["born_init"]),
             root_variable=row["root_variable"] or "",
+            born_chain=_optional(row["born_chain"]),
             object_id=_optional(row["object_id"]),
         )
     return found
@@ -224,9 +227,10 @@ def _locations(query: Query, process: int) -> dict[int, Location]:
 
 def _accesses(query: Query, process: int) -> Accesses:
     modes = " ".join(f"when '{name}' then {code}" for name, code in MODES.items())
+    vias = " ".join(f"when '{name}' then {code}" for name, code in VIAS.items())
     found = query(
         f"""select a.invocation_id, a.location_id, case a.mode {modes} else {READ_WRITE} end as mode,
-                   a.via = 'opaque' as opaque, coalesce(a.line, 0) as line
+                   case a.via {vias} else 0 end as via, coalesce(a.line, 0) as line
             from access a join ({_KEPT_LOCATIONS.format(process=process)}) l using (location_id)
             order by a.location_id, a.invocation_id, line, mode"""
     )
@@ -234,7 +238,7 @@ def _accesses(query: Query, process: int) -> Accesses:
         invocation=_ints(found["invocation_id"]),
         location=_ints(found["location_id"]),
         mode=_ints(found["mode"]),
-        opaque=_bools(found["opaque"]),
+        via=_ints(found["via"]),
         line=_ints(found["line"]),
     )
 

@@ -34,6 +34,9 @@ class Model:
     """Mean CPU of a handler from which a move pays."""
     blocking_us: float = 5000.0
     """Mean CPU from which a handler makes others wait so long that moving it is worth no gain in throughput."""
+    blocking_calls: int = 10
+    blocking_share: float = 0.02
+    """Calls and share of the CPU from which that is more than a chance observation."""
     least_gain: float = 1.05
     """A plan that promises less than this factor is not made."""
 

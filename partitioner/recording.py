@@ -22,6 +22,11 @@ KINDS = {"handler": HANDLER, "call": CALL, "resume": RESUME, "init": INIT}
 READ, WRITE, READ_WRITE = 1, 2, 3
 MODES = {"r": READ, "w": WRITE, "rw": READ_WRITE}
 
+DIRECT, BUILTIN, OPAQUE, COMPARED = range(4)
+VIAS = {"direct": DIRECT, "builtin": BUILTIN, "opaque": OPAQUE, "compared": COMPARED}
+"""How an access was noticed. Opaque: the object was handed to code that is not instrumented, and the access is a
+guess. Compared: likewise, but the object was compared before and after."""
+
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
@@ -47,6 +52,7 @@ class Function:
     end: int = 0
     line: int = 0
     column: int = 0
+    end_line: int = 0
     is_async: bool = False
     is_generator: bool = False
     params: int = 0
@@ -121,6 +127,7 @@ class Location:
     klass: str
     born_init: bool
     root_variable: str
+    born_chain: int | None = None
     object_id: int | None = None
 
 
@@ -151,8 +158,7 @@ class Accesses:
     invocation: Ints
     location: Ints
     mode: Ints
-    opaque: Bools
-    """The access was not seen: the object was handed to code that is not instrumented."""
+    via: Ints
     line: Ints
 
     def __len__(self) -> int:

@@ -87,7 +87,7 @@ def headline_figures(recording: Recording) -> tuple[Figure, ...]:
         found.append(Figure("Lost", words.count(recording.lost_records), "records"))
     if recording.overhead:
         first, *rest = recording.overhead
-        detail = ", ".join([first.name, *(f"{figure.value} {figure.name}" for figure in rest)])
+        detail = ", ".join([first.name, *(f"{figure.value} {figure.name}" for figure in rest[:2])])
         found.append(Figure("Cost of recording", first.value, detail))
     return tuple(found)
 

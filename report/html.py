@@ -38,7 +38,7 @@ def _context(report: Report) -> dict[str, Any]:
         "subtitle": subtitle(report.recording),
         "figures": headline_figures(report.recording),
         "chosen": chosen,
-        "helps": bool(plan) and any(point.speedup >= HELPS for point in plan.scaling),
+        "helps": plan is not None and any(point.speedup >= HELPS for point in plan.scaling),
         "colour": lambda stage: stages.get(stage, ""),
         "stages_chart": stages_chart(plan) if plan else "",
         "scaling_chart": charts.scaling_chart(plan.scaling, plan.machines, plan.machine) if plan else "",

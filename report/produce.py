@@ -58,12 +58,18 @@ def make_report(
         if remark:
             say(remark)
         report = build_report(tables, document, path, with_source=with_source)
-        if form is None:
-            terminal.render(report, Console())
         if page is not None:
-            _write(page, html_within(tables, report, document, path, with_source=with_source), force, say)
-        elif form is not None:
-            _write(output or Path("-"), _text(report, form, output), force, say)
+            # The file comes first: whoever cuts the summary short with `| head` still has it.
+            text = html_within(tables, report, document, path, with_source=with_source)
+            wrote = _write(page, text, force)
+        else:
+            wrote = ""
+    if form is None:
+        terminal.render(report, Console())
+    elif page is None:
+        wrote = _write(output or Path("-"), _text(report, form, output), force)
+    if wrote:
+        say(wrote)
     if form is None and report.recording.chains:
         say(_next_step(report, trace))
 
@@ -119,12 +125,13 @@ def _text(report: Report, form: str, output: Path | None) -> str:
     return "\n".join(line.rstrip() for line in text.getvalue().split("\n"))
 
 
-def _write(path: Path, text: str, force: bool, say: Say) -> None:
+def _write(path: Path, text: str, force: bool) -> str:
+    """Write a report, and return the line that says so; nothing for standard output."""
     if str(path) == "-":
         sys.stdout.write(text)
-        return
+        return ""
     write_file(path, [text], force)
-    say(f"Wrote {path}")
+    return f"Wrote {path}"
 
 
 def _next_step(report: Report, trace: Path) -> str:

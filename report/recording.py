@@ -152,23 +152,20 @@ def _exit(meta: Mapping[str, Any]) -> str:
 
 
 def _overhead(figures: Mapping[str, Any]) -> tuple[Overhead, ...]:
-    rest = dict(figures)
-    watched, total = rest.pop("sampled_ms", None), rest.pop("total_ms", None)
-    found = []
-    if watched is not None and total:
-        found.append(Overhead("of the handlers' time watched", words.percent(watched / total)))
-    for name, (said, wording) in _KNOWN_COSTS.items():
-        if rest.get(name) is not None:
-            found.append(Overhead(said, wording(rest.pop(name))))
-    found += [Overhead(*_in_words(name, value)) for name, value in rest.items() if value is not None]
-    return tuple(found)
+    rest = {name: value for name, value in figures.items() if value is not None}
+    known = [Overhead(said, wording(rest.pop(name))) for name, (said, wording) in _KNOWN_COSTS.items() if name in rest]
+    return (*known, *(Overhead(*_in_words(name, value)) for name, value in rest.items()))
 
 
 _KNOWN_COSTS: dict[str, tuple[str, Callable[[float], str]]] = {
-    "transform_s": ("to instrument", words.seconds),
-    "spool_bytes": ("written", words.size),
+    "slow_down": ("slower while recorded", lambda value: f"{value:.2f}×"),
+    "sampled_time_share": ("of the handlers' time watched", words.percent),
+    "written_bytes": ("written", words.size),
+    "start_up_s": ("to start up", words.seconds),
+    "agent_share": ("of the CPU was the recorder's", words.percent),
+    "records": ("records", words.count),
 }
-"""Figure of the recorder → what stands behind its value, and how the value is worded."""
+"""Figure of the recorder → what stands behind its value, and how the value is worded; the most telling first."""
 
 
 def _in_words(name: str, value: Any) -> tuple[str, str]:

@@ -41,6 +41,8 @@ class Difference:
     """status | headers | body | end | interim | trailers"""
     original: Answer
     staged: Answer
+    left_out: frozenset[bytes] = frozenset()
+    """Names of headers, in small letters, that were not compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +125,14 @@ def compare_phase(originals: Sequence[Phase], staged: Phase, places: Places = NO
     differences: list[Difference] = []
     if staged.name == "concurrently":
         still, unheard = _by_groups(originals, staged, suspects, dropped | _varying_somewhere(known))
-        swapped, suspects = len(suspects) - len(still), sorted({*still, *unheard})
+        swapped = len(suspects) - len(still)
+        unordered = _by_routes(staged, known, still, dropped)
+        loose.update(unordered)
+        suspects = sorted({*still, *unheard}.difference(unordered))
     for index in suspects:
         part = _different_part(known[index], staged.answers[index], dropped) or "body"
         differences.append(
-            Difference(requests[index], staged.name, part, known[index].samples[0], staged.answers[index])
+            Difference(requests[index], staged.name, part, known[index].samples[0], staged.answers[index], dropped)
         )
     headers, bodies = _what_varies(requests, known)
     return PhaseVerdict(
@@ -157,7 +162,10 @@ def describe(difference: Difference, width: int = 32) -> str:
         if staged.code() >= 500 and staged.body:
             lines.append(f"  its body  {_text(staged.body[:200])}")
     elif difference.part in ("headers", "trailers", "interim"):
-        before, after = getattr(original, difference.part), getattr(staged, difference.part)
+        before, after = (
+            [line for line in getattr(answer, difference.part) if _name(line) not in difference.left_out]
+            for answer in (original, staged)
+        )
         if Counter(before) == Counter(after):
             lines.append("  the same lines in another order:")
         lines += [f"  - {_text(line)}" for line in before if line not in after or Counter(before) == Counter(after)]
@@ -302,6 +310,23 @@ def _by_groups(
                     surplus[_print(staged.answers[index], dropped)] -= 1
                     unheard.append(index)
     return sorted(unexplained), unheard
+
+
+def _by_routes(staged: Phase, known: Sequence[_Known], suspects: Sequence[int], dropped: frozenset[bytes]) -> list[int]:
+    """The suspects that got an answer which the same request got elsewhere in the phase from the original.
+
+    Only where such answers depend on the order by themselves: then what one of them was given, the other may be.
+    """
+    routes: dict[tuple[object, ...], list[int]] = {}
+    for index, request in enumerate(staged.requests):
+        routes.setdefault((request.server, request.method, request.url, request.body), []).append(index)
+    explained = []
+    for route in routes.values():
+        doubted = [index for index in suspects if index in route]
+        if doubted and len(route) > 1 and any(_varies(known[index], dropped) for index in route):
+            pooled = _know([sample for index in route for sample in known[index].samples])
+            explained += [i for i in doubted if _different_part(pooled, staged.answers[i], dropped) is None]
+    return explained
 
 
 def _print(answer: Answer, dropped: frozenset[bytes]) -> tuple[object, ...]:

@@ -131,14 +131,14 @@ def _renumber(values: Any, numbers: NDArray[Any]) -> Any:
     if len(values) == 0:
         return values
     if isinstance(values, np.ndarray) and values.dtype != object:
-        absent = np.ma.getmaskarray(values)  # type: ignore[no-untyped-call]
+        absent = np.ma.getmaskarray(values)
         plain = np.ma.filled(values, 0).astype(np.int64)
     else:
         absent = np.fromiter((value is None for value in values), dtype=bool, count=len(values))
         plain = np.array([0 if value is None else value for value in values], dtype=np.int64)
     known = (plain >= 0) & (plain < len(numbers))
     mapped = np.where(known, numbers[np.where(known, plain, 0)] if len(numbers) else -1, -1)
-    return np.ma.masked_array(mapped, mask=absent | (mapped < 0))  # type: ignore[no-untyped-call]
+    return np.ma.masked_array(mapped, mask=absent | (mapped < 0))
 
 
 def _count(file: LoadedFile) -> int:

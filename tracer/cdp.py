@@ -55,7 +55,7 @@ class _Tab(pychrome.Tab):  # type: ignore[misc]
         try:
             while not self._stopped.is_set():
                 self._ws.settimeout(1)
-                if hasattr(socket, "TCP_QUICKACK"):
+                if hasattr(socket, "TCP_QUICKACK") and self._ws.sock is not None:
                     self._ws.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
                 try:
                     text = self._ws.recv()

@@ -177,8 +177,7 @@ def _calls_any(
                     index = ranges.get(binding.init_range)
                 if index in wanted:
                     return True
-        if current.type == "CallExpression" and tuple(current.callee.range) in ranges:
-            if ranges[tuple(current.callee.range)] in wanted:
-                return True
+        if current.type == "CallExpression" and ranges.get(tuple(current.callee.range), -1) in wanted:
+            return True
         stack.extend(code_children(current))
     return False

@@ -119,9 +119,11 @@ def _insert_head(
         [binding.name, parsed.lines.position(binding.declaration_start)[0], binding.scope_function]
         for binding in plan.recorded
     ]
-    roots = ",".join(
-        f"{binding.name}:()=>{binding.name}" for binding in plan.recorded if binding.is_module_level
-    )
+    roots = [f"{binding.name}:()=>{binding.name}" for binding in plan.recorded if binding.is_module_level]
+    if parsed.goal == "script" and {"module", "exports"}.isdisjoint(
+        binding.name for binding in walk.scopes.bindings if binding.is_module_level
+    ):
+        roots.append("exports:()=>module.exports")
     tables = (
         parents,
         variables,
@@ -129,7 +131,7 @@ def _insert_head(
         sorted(plan.passes),
     )
     arguments = ",".join(json.dumps(table, separators=(",", ":")) for table in tables)
-    head = f";$pxF({file_id},{function_base},{json.dumps(parsed.path)},{arguments},{{{roots}}},"
+    head = f";$pxF({file_id},{function_base},{json.dumps(parsed.path)},{arguments},{{{','.join(roots)}}},"
     head += json.dumps(problems, separators=(",", ":")) + ");"
     temporaries = walk.temporaries(0)
     if temporaries:

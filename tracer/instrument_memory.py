@@ -27,9 +27,9 @@ def _words(text: str) -> frozenset[str]:
 
 _STATELESS = _words(
     "Math Number String Symbol Date Promise Buffer Array BigInt Boolean Intl Error TypeError "
-    "RangeError RegExp console globalThis global window Atomics exports module __dirname __filename"
+    "RangeError RegExp console globalThis global window Atomics module __dirname __filename"
 )
-"""Globals whose properties are not watched: they are functions, or constants, or (exports) only set up."""
+"""Globals whose properties are not watched: they are functions or constants."""
 
 _PURE_CALLS = _words(
     "require eval String Number Boolean Symbol BigInt parseInt parseFloat isNaN isFinite "
@@ -49,10 +49,7 @@ class MemoryProbes:
     def __init__(self, walk: Walk) -> None:
         self.walk = walk
         self.references = {
-            use.start: (binding, use)
-            for binding in walk.scopes.bindings
-            for use in binding.references
-            if not use.init
+            use.start: (binding, use) for binding in walk.scopes.bindings for use in binding.references if not use.init
         }
 
     def visit(self, node: Node) -> bool:
@@ -172,9 +169,7 @@ class MemoryProbes:
             self._member(left, mode)
             walk.visit(node.right)
             return
-        bindings = [
-            (name, binding) for name in identifiers(left) if (binding := self._recorded(name)) is not None
-        ]
+        bindings = [(name, binding) for name in identifiers(left) if (binding := self._recorded(name)) is not None]
         if bindings:
             hooks = [
                 self.hook(binding, mode, line, value=mode == BOTH)
@@ -240,7 +235,7 @@ class MemoryProbes:
         extra = "" if mode == READ else f",{mode}"
         if target.type == "Super" or target.type == "MetaProperty" or _optional_before(target):
             walk.visit(target)
-        elif target.type == "Identifier" and self._free(target) and target.name in _STATELESS:
+        elif target.type == "Identifier" and self._free(target) and self._stateless(target.name):
             pass
         elif mode == WRITE and target.type == "ThisExpression" and walk.function.kind == "constructor":
             pass  # the object is being made, and nobody else has it
@@ -267,6 +262,10 @@ class MemoryProbes:
 
     def _text(self, node: Node) -> str:
         return "this" if node.type == "ThisExpression" else self.walk.text[node.range[0] : node.range[1]]
+
+    def _stateless(self, name: str) -> bool:
+        # The module's own code sets its exports up; only functions can change them later.
+        return name in _STATELESS or (name == "exports" and self.walk.function.index == 0)
 
     def _free(self, node: Node) -> bool:
         return self.walk.scopes.binding_at(node.range[0]) is None
@@ -337,7 +336,7 @@ class MemoryProbes:
         if target.type in ("Super", "MetaProperty") or _optional_before(target) or private:
             self._member(callee, READ)
             return
-        if target.type == "Identifier" and self._free(target) and target.name in _STATELESS:
+        if target.type == "Identifier" and self._free(target) and self._stateless(target.name):
             if callee.computed:
                 walk.visit(callee.property)
             return

@@ -38,9 +38,7 @@ class Plan:
     """(caller, callee) where the caller's text hands the callee to a call."""
 
 
-def make_plan(
-    parsed: ParsedFile, scopes: ScopeInfo, functions: Sequence[FunctionInfo], *, memory: bool
-) -> Plan:
+def make_plan(parsed: ParsedFile, scopes: ScopeInfo, functions: Sequence[FunctionInfo], *, memory: bool) -> Plan:
     """Decide for a file."""
     plan = Plan(memory, ["none"] * len(functions))
     _map_functions(plan, scopes, functions)
@@ -65,9 +63,7 @@ def make_plan(
 def _map_functions(plan: Plan, scopes: ScopeInfo, functions: Sequence[FunctionInfo]) -> None:
     by_range = {(info.start, info.end): info.index for info in functions[1:]}
     by_name: dict[int, int] = {
-        info.node.id.range[0]: info.index
-        for info in functions[1:]
-        if info.kind == "declaration" and info.node.id
+        info.node.id.range[0]: info.index for info in functions[1:] if info.kind == "declaration" and info.node.id
     }
     for binding in scopes.bindings:
         if binding.reassigned or binding.destructured:
@@ -96,9 +92,7 @@ def _shape(plan: Plan, scopes: ScopeInfo, info: FunctionInfo, leaf: bool) -> Sha
             if index == info.index:
                 binding = scopes.bindings[binding_id]
                 outside = [use for use in binding.references if not use.init and use.function != info.index]
-                if outside and all(
-                    use.called and use.mode == "r" for use in binding.references if not use.init
-                ):
+                if outside and all(use.called and use.mode == "r" for use in binding.references if not use.init):
                     return "none" if binding.kind != "import" and not _exported(scopes, binding) else "plain"
     return "plain"
 
@@ -126,16 +120,10 @@ def _names_collide(node: Node) -> bool:
     while stack:
         current = stack.pop()
         if current.type in FUNCTION_TYPES:
-            if (
-                current.type == "FunctionDeclaration"
-                and current not in node.body.body
-                and current.id.name in names
-            ):
+            if current.type == "FunctionDeclaration" and current not in node.body.body and current.id.name in names:
                 return True
             continue
-        variables = (
-            current.declarations if current.type == "VariableDeclaration" and current.kind == "var" else []
-        )
+        variables = current.declarations if current.type == "VariableDeclaration" and current.kind == "var" else []
         if any(name.name in names for one in variables for name in identifiers(one.id)):
             return True
         stack.extend(code_children(current))
@@ -162,9 +150,7 @@ def identifiers(pattern: Node) -> list[Node]:
     return []
 
 
-def _choose_variables(
-    plan: Plan, parsed: ParsedFile, scopes: ScopeInfo, functions: Sequence[FunctionInfo]
-) -> None:
+def _choose_variables(plan: Plan, parsed: ParsedFile, scopes: ScopeInfo, functions: Sequence[FunctionInfo]) -> None:
     initialisers = _initialisers(parsed.tree)
     for binding in scopes.bindings:
         if not binding.captured or _constant(binding, plan, initialisers):
@@ -214,6 +200,4 @@ def _constant(binding: Binding, plan: Plan, initialisers: dict[int, Node]) -> bo
 
 
 def _is_require(node: Node) -> bool:
-    return bool(
-        node.type == "CallExpression" and node.callee.type == "Identifier" and node.callee.name == "require"
-    )
+    return bool(node.type == "CallExpression" and node.callee.type == "Identifier" and node.callee.name == "require")

@@ -97,9 +97,7 @@ class Walk:
 
     def temporary(self, number: int) -> str:
         """Name a temporary of the current function."""
-        self._temporaries[self.function.index] = max(
-            self._temporaries.get(self.function.index, 0), number + 1
-        )
+        self._temporaries[self.function.index] = max(self._temporaries.get(self.function.index, 0), number + 1)
         return f"$px{number}"
 
     def temporaries(self, index: int) -> str:
@@ -210,9 +208,7 @@ class Walk:
         """Insert what puts the shadow stack right where exceptions land."""
         shape = self.shape
         if shape == "generator":
-            self.edits.insert(
-                block.range[0] + 1, f"$pxi<0&&($pxi=$pxE({self.function_id(self.function)}));$pxC($pxi);"
-            )
+            self.edits.insert(block.range[0] + 1, f"$pxi<0&&($pxi=$pxE({self.function_id(self.function)}));$pxC($pxi);")
         elif shape != "none":
             self.edits.insert(block.range[0] + 1, "$pxC($pxi);")
 
@@ -366,9 +362,7 @@ class Walk:
             if statement is not None:
                 self.visit(statement)
         head = f";{self._frame(info)}"
-        self.edits.insert(
-            info.statements_start, head + ("" if declarations_only else self._query(info)), order=-5
-        )
+        self.edits.insert(info.statements_start, head + ("" if declarations_only else self._query(info)), order=-5)
         self.edits.insert(info.body_end - 1, ";$pxY($pxi);")
 
     def _frame(self, info: FunctionInfo) -> str:
@@ -389,9 +383,7 @@ class Walk:
             arguments = "arguments"
         else:
             arguments = "[" + ",".join(_argument(param) for param in info.node.params) + "]"
-        local = [capture.name for capture in self.scopes.captures(info.index) if capture.scope_function != 0][
-            :24
-        ]
+        local = [capture.name for capture in self.scopes.captures(info.index) if capture.scope_function != 0][:24]
         captures = ",{" + ",".join(f"{name}:()=>{name}" for name in local) + "}" if local else ""
         return f"$pxq&&$pxQ($pxi,{this},{arguments}{captures});"
 
@@ -425,7 +417,5 @@ def callee_name(node: Node) -> str:
             node = node.expression
         else:
             break
-    root = {"Identifier": getattr(node, "name", ""), "ThisExpression": "this", "Super": "super"}.get(
-        node.type, "…"
-    )
+    root = {"Identifier": getattr(node, "name", ""), "ThisExpression": "this", "Super": "super"}.get(node.type, "…")
     return (str(root) + "".join(reversed(parts)))[:60]

@@ -65,7 +65,7 @@ def check_command(argv: Sequence[str]) -> Command:
 
 def launcher_packages() -> list[str]:
     """Return the directories of the packages that only start other programs (npm and its kind)."""
-    found = {shutil.which(name) for name in _LAUNCHERS} | {os.environ.get("npm_execpath")}
+    found = {shutil.which(name) for name in _LAUNCHERS} | {os.environ.get("npm_execpath")}  # noqa: SIM112 - npm writes it so
     roots = {_package_root(Path(os.path.realpath(path))) for path in found if path}
     return sorted(str(root) for root in roots if root is not None)
 

@@ -75,8 +75,8 @@ class _File:
             if name in ("", "*"):
                 return specifier, node.property.name
             return None
-        specifier = required_module(node)
-        return (specifier, "") if specifier is not None and node.type == "CallExpression" else None
+        required = required_module(node)
+        return (required, "") if required is not None and node.type == "CallExpression" else None
 
 
 def module_links(parsed: ParsedFile, scopes: ScopeInfo, functions: Sequence[FunctionInfo]) -> ModuleLinks:

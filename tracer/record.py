@@ -63,7 +63,7 @@ class Recorded:
     """Rows: invocations, chains, accesses, functions."""
 
 
-class ApplicationFailed(PipetraceError):
+class ApplicationFailedError(PipetraceError):
     """The application ended before there was anything to record; the exit status is its own."""
 
     def __init__(self, message: str, exit_status: int) -> None:
@@ -243,20 +243,20 @@ def _nothing_ran(
     how = f" and ended with {describe_status(status)} (what it printed stands above)" if by_itself else ""
     failure = status if by_itself and status > 0 else 1
     if following.run.failures:
-        return ApplicationFailed(f"The agent could not start: {following.run.failures[0]}.", failure)
+        return ApplicationFailedError(f"The agent could not start: {following.run.failures[0]}.", failure)
     if candidate is None:
         if following.run.launchers:
-            return ApplicationFailed(
+            return ApplicationFailedError(
                 f"The command only ran the package manager{how}; name the command that starts the application.",
                 failure,
             )
-        return ApplicationFailed(
+        return ApplicationFailedError(
             f"The command started no Node.js script{how}; name a command that runs node, and keep NODE_OPTIONS "
             "in its environment.",
             failure,
         )
     claim = following.claim_of(candidate)
-    return ApplicationFailed(
+    return ApplicationFailedError(
         f"No file of the application in {claim.app_root} was loaded{how}; name its directory with --app if it is "
         "another.",
         failure,
@@ -268,7 +268,7 @@ def _refuse_empty(spool: SpoolTables, ending: Ending, status: int) -> None:
     if ending is not Ending.BY_ITSELF or any(kind != "init" for kind in spool.chain["kind"]):
         return
     if status != 0:
-        raise ApplicationFailed(
+        raise ApplicationFailedError(
             f"The application ended with {describe_status(status)} while it started; its own message stands above, "
             "and no trace was written.",
             _exit_status(ending, status),

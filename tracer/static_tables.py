@@ -9,7 +9,7 @@ from typing import Any
 
 from pipetrace.javascript.functions import FunctionInfo, functions_of
 from pipetrace.javascript.parse import ParsedFile, deep_recursion
-from pipetrace.javascript.scopes import ScopeInfo, analyse
+from pipetrace.javascript.scopes import analyse
 from pipetrace.tracer.initialisers import describe_initialisers
 from pipetrace.tracer.module_links import Call, Export, module_links
 

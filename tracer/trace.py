@@ -350,8 +350,8 @@ def _column(values: Values, kind: str) -> NDArray[Any]:
     absent = np.fromiter((value is None for value in values), dtype=bool, count=len(values))
     if not absent.any():
         return np.array(values, dtype=dtype)
-    filled = np.array([0 if value is None else value for value in values], dtype=dtype)
-    column: NDArray[Any] = np.ma.masked_array(filled, mask=absent)  # type: ignore[no-untyped-call]
+    filled: NDArray[Any] = np.array([0 if value is None else value for value in values], dtype=dtype)
+    column: NDArray[Any] = np.ma.masked_array(filled, mask=absent)
     return column
 
 
@@ -369,7 +369,7 @@ def _has_surrogate(text: str | None) -> bool:
 def _cannot_write(path: Path, error: Exception) -> PipetraceError:
     text = str(error)
     if "No space left" in text:
-        return PipetraceError(f"{path} cannot be written because the disk is full; free space, or name another with -o.")
+        return PipetraceError(f"{path} cannot be written because the disk is full; free space, or use -o.")
     reason = error.strerror if isinstance(error, OSError) and error.strerror else _first_line(error)
     return PipetraceError(f"{path} cannot be written ({reason}); choose another place with -o.")
 

@@ -409,12 +409,20 @@ class Dispatcher {
     else peer.maybeDrop(session);
     replica.finished(call);
     const complete = () => {
-      if (status === M.VALUE) call.resolve(value);
+      if (status === M.VALUE) this.resolve(session, call, value);
       else if (status === M.THREW) call.threw(value);
       else call.rejected(value);
     };
     if (status === M.THREW && session.resource) session.resource.runInAsyncScope(complete);
     else complete();
+  }
+
+  /** @param {Session} session @param {Call} call @param {any} value */
+  resolve(session, call, value) {
+    const { exchange } = session;
+    // Its caller learns from the response that it is done, and must not take the end of the promise for it.
+    if (value === undefined && call.handler.silent && exchange && endsByResponse(call.args)) exchange.whenEnded(call.resolve);
+    else call.resolve(value);
   }
 
   /** @returns {any[]} */
@@ -426,6 +434,17 @@ class Dispatcher {
       accesses: replica.peer ? replica.peer.accesses : 0,
     })));
   }
+}
+
+/**
+ * @param {any[]} args of a handler @returns {boolean} true if it gets a response of its own, (request, response, …), rather
+ * than one context from which everything hangs and whose handler ends by returning
+ */
+function endsByResponse(args) {
+  if (args.some((value) => value instanceof http.ServerResponse)) return true;
+  const second = args[1];
+  return typeof second === 'object' && second !== null
+    && Object.values(second).some((value) => value instanceof http.ServerResponse);
 }
 
 /** @param {unknown} error @returns {string} */

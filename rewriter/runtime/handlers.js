@@ -2,6 +2,7 @@
 /** The handlers of the program: what runs here, and the stubs that stand for what runs elsewhere. */
 'use strict';
 
+const { types } = require('node:util');
 const { context } = require('./context.js');
 const program = require('./program.js');
 const metrics = require('./metrics.js');
@@ -16,6 +17,7 @@ const metrics = require('./metrics.js');
  * @property {Function | null} fn  the function itself (form 'wrap')
  * @property {Function | null} factory  makes the function from the captured values (form 'lift')
  * @property {import('./metrics.js').Counters} counters
+ * @property {boolean} silent  its result was never used: it ends by answering or by calling back
  * @property {number} misfits  calls in a row whose values could not travel
  */
 
@@ -28,7 +30,7 @@ function known(id) {
   if (found) return found;
   const plan = context.plan && context.plan.moved.get(id);
   if (!plan || context.role === 'local') return null;
-  const handler = { id, plan, fn: null, factory: null, counters: metrics.countersOf(id, plan.stage), misfits: 0 };
+  const handler = { id, plan, fn: null, factory: null, counters: metrics.countersOf(id, plan.stage), silent: plan.returns === 'nothing', misfits: 0 };
   handlers.set(id, handler);
   return handler;
 }
@@ -73,6 +75,7 @@ function wrap(id, original) {
   const handler = known(id);
   if (!handler || typeof original !== 'function') return original;
   handler.fn = original;
+  if (types.isAsyncFunction(original)) handler.silent = false;
   if (runsHere(handler.plan)) {
     program.handlerValues.set(id, original);
     return original;
@@ -109,6 +112,7 @@ function lift(id, make, captures) {
   if (runsHere(handler.plan)) return late(make, captures);
   // Without the captured values nothing runs, but name and length can be seen.
   const shown = make();
+  if (types.isAsyncFunction(shown)) handler.silent = false;
   /** @this {any} @param {any[]} args */
   const stub = function (...args) {
     const values = captures();

@@ -46,6 +46,9 @@ module.exports = Object.freeze({
   /** list of the sender's calls that the receiver should know */
   HEARTBEAT: 21,
 
+  /** In place of a function: an operation on an object that stayed on its stage. */
+  REFLECT: -1,
+
   VALUE: 0,
   THREW: 1,
   REJECTED: 2,

@@ -38,10 +38,10 @@ const AT_ONCE = new Set([M.FUNCTION_CALL, M.FUNCTION_REPLY, M.SETTLE, M.RESULT, 
 /** How many ended sessions are kept for a call that comes late. */
 const LINGER = 64;
 
-/** Stands for a function that does to an object what its stand-in on the other side was asked for. */
-const REFLECT = -1;
-
-/** @param {string} operation @param {any} object @param {any[]} args @returns {any} */
+/**
+ * Does to an object what its stand-in on the other side was asked for.
+ * @param {string} operation @param {any} object @param {any[]} args @returns {any}
+ */
 function reflect(operation, object, ...args) {
   switch (operation) {
     case 'get': return Reflect.get(object, args[0]);
@@ -255,10 +255,10 @@ class Peer {
     applyChanges(s, r);
     const self = decode(s, r);
     let count = r.next();
-    const args = [];
+    /** @type {any[]} */ const args = [];
     while (count-- > 0) args.push(decode(s, r));
-    const fn = index === REFLECT ? reflect : s.mine[index];
-    if (index === REFLECT) this.accesses += 1;
+    const fn = index === M.REFLECT ? reflect : s.mine[index];
+    if (index === M.REFLECT) this.accesses += 1;
     if (reply) rememberNew(s);
     const run = () => this.answerFunction(s, fn, self, args, reply);
     if (s.resource) s.resource.runInAsyncScope(run);
@@ -269,7 +269,7 @@ class Peer {
 
   /** @param {Session} s @param {any} fn @param {any} self @param {any[]} args @param {number} reply */
   answerFunction(s, fn, self, args, reply) {
-    let status = M.VALUE;
+    /** @type {number} */ let status = M.VALUE;
     /** @type {any} */ let value;
     try {
       value = Reflect.apply(fn, self, args);
@@ -432,4 +432,4 @@ function bindContext(s) {
   s.resource = new AsyncResource('PIPETRACE', { requireManualDestroy: true });
 }
 
-module.exports = { Peer, bindContext, REFLECT };
+module.exports = { Peer, bindContext };

@@ -4,12 +4,10 @@
 
 const { context, currentHandler } = require('./context.js');
 const { errors } = require('./errors.js');
+const M = require('./messages.js');
 const T = require('./codec/tags.js');
 const encoder = require('./codec/encode.js');
 const violations = require('./violations.js');
-
-/** As in peer.js. */
-const REFLECT = -1;
 
 /** @typedef {import('./session.js').Session} Session */
 /** @typedef {import('./codec/decode.js').Reader} Reader */
@@ -89,7 +87,7 @@ function receiveOpaque(s, label, why) {
   const use = (operation, ...args) => {
     const { peer } = s;
     if (context.role === 'stage' && peer && peer.canWait && !s.released) {
-      return peer.callFunctionSync(s, REFLECT, undefined, [operation, proxy, ...args], label);
+      return peer.callFunctionSync(s, M.REFLECT, undefined, [operation, proxy, ...args], label);
     }
     throw violations.report(errors.touchedOpaque(`an object (${label})`, currentHandler() || s.handler, why));
   };

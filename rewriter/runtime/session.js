@@ -45,8 +45,6 @@ class Session {
     this.bases = null;
     this.basedMine = 0;
     this.basedTheirs = 0;
-    /** @type {Set<any>} objects with getters that stand for another stage's */
-    this.getters = new Set();
     /** Of the caller. @type {import('./dispatch.js').Call | null} */
     this.call = null;
     /** The bridge of the call's response. @type {any} */

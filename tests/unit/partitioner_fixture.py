@@ -11,6 +11,7 @@ from pipetrace.partitioner.recording import (
     KINDS,
     MODES,
     NONE,
+    VIAS,
     Accesses,
     Capture,
     Chain,
@@ -53,7 +54,7 @@ class Drawing:
         self.chains: dict[int, Chain] = {}
         self.locations: dict[int, Location] = {}
         self._rows: list[dict[str, Any]] = []
-        self._accesses: list[tuple[int, int, int, bool, int]] = []
+        self._accesses: list[tuple[int, int, int, int, int]] = []
         self._now = 0
         self.init = self.run(MODULE, kind="init", ms=1, event=("init", "node app.js"))
 
@@ -61,7 +62,7 @@ class Drawing:
         """A function of app.js; ``at_init``: registered by the initialisation, as `app.get('/', name)` is."""
         number = len(self.functions)
         line = line or number * 10
-        place = {"start": line * 100, "end": line * 100 + 50, "line": line, "column": 2}
+        place = {"start": line * 100, "end": line * 100 + 50, "line": line, "column": 2, "end_line": line}
         kind = facts.pop("kind", "function")
         self.functions[number] = Function(
             number, 0, parent, kind, name, key=f"app.js#{name}#{number}", **{**place, **facts}
@@ -112,17 +113,27 @@ class Drawing:
             self.chains[number] = Chain(number, event[0], event[1], start)
         self._rows.append(
             {
-                **{"id": number, "function": function, "parent": NONE if parent is None else parent, "chain": chain},
-                **{"kind": KINDS[kind], "first": NONE if first is None else first, "nested": nested},
-                **{"start_ns": start, "wall_ns": wall, "cpu_ns": int(ms * MS), "sampled": sampled},
+                "id": number,
+                "function": function,
+                "parent": NONE if parent is None else parent,
+                "chain": chain,
+                "kind": KINDS[kind],
+                "first": NONE if first is None else first,
+                "nested": nested,
+                "start_ns": start,
+                "wall_ns": wall,
+                "cpu_ns": int(ms * MS),
+                "sampled": sampled,
             }
         )
         self._now = max(self._now, start) + (wall if not nested and kind != "call" else 1)
         return number
 
-    def variable(self, name: str, *, klass: str = "number", scope: int = MODULE, line: int = 1) -> int:
+    def variable(
+        self, name: str, *, klass: str = "number", scope: int = MODULE, line: int = 1, chain: int | None = None
+    ) -> int:
         """A variable: of the module, or of one activation of a function."""
-        return self._location("variable", name, klass, scope=scope, line=line, born_init=scope == MODULE)
+        return self._location("variable", name, klass, scope=scope, line=line, born_init=scope == MODULE, chain=chain)
 
     def content(self, name: str, *, klass: str = "Map", line: int = 1) -> int:
         """The content of a collection that a module-level variable holds."""
@@ -133,14 +144,25 @@ class Drawing:
         return self._location("property", name, klass, line=line, born_init=born_init)
 
     def _location(
-        self, kind: str, name: str, klass: str, *, line: int, born_init: bool, scope: int | None = None, root: str = ""
+        self,
+        kind: str,
+        name: str,
+        klass: str,
+        *,
+        line: int,
+        born_init: bool,
+        scope: int | None = None,
+        root: str = "",
+        chain: int | None = None,
     ) -> int:
         number = len(self.locations) + 1
-        self.locations[number] = Location(number, kind, name, f"app.js:{name}", 0, line, scope, klass, born_init, root)
+        self.locations[number] = Location(
+            number, kind, name, f"app.js:{name}", 0, line, scope, klass, born_init, root, chain
+        )
         return number
 
-    def touch(self, invocation: int, mode: str, location: int, *, line: int = 1, opaque: bool = False) -> None:
-        self._accesses.append((location, invocation, MODES[mode], opaque, line))
+    def touch(self, invocation: int, mode: str, location: int, *, line: int = 1, via: str = "direct") -> None:
+        self._accesses.append((location, invocation, MODES[mode], VIAS[via], line))
 
     def recording(self) -> Recording:
         columns = {
@@ -166,7 +188,7 @@ class Drawing:
                 invocation=np.array([row[1] for row in table], dtype=np.int64),
                 location=np.array([row[0] for row in table], dtype=np.int64),
                 mode=np.array([row[2] for row in table], dtype=np.int64),
-                opaque=np.array([row[3] for row in table], dtype=np.bool_),
+                via=np.array([row[3] for row in table], dtype=np.int64),
                 line=np.array([row[4] for row in table], dtype=np.int64),
             ),
         )
@@ -175,6 +197,7 @@ class Drawing:
         """The same recording as a trace file."""
         kinds = {code: name for name, code in KINDS.items()}
         modes = {code: name for name, code in MODES.items()}
+        vias = {code: name for name, code in VIAS.items()}
         functions, chains, locations = self.functions.values(), self.chains.values(), self.locations.values()
         with TraceWriter(path) as writer:
             writer.write("process", {"process_id": [0], "kind": ["main"]})
@@ -192,6 +215,7 @@ class Drawing:
                     "start_offset": [f.start for f in functions],
                     "end_offset": [f.end for f in functions],
                     "col": [f.column for f in functions],
+                    "end_line": [f.end_line for f in functions],
                     "uses_dynamic_scope": [f.dynamic_scope for f in functions],
                     "code_after_next": [f.code_after_next for f in functions],
                 },
@@ -269,7 +293,7 @@ class Drawing:
                     "root_variable": [found.root_variable or None for found in locations],
                     **{
                         name: [getattr(found, name) for found in locations]
-                        for name in ("kind", "name", "owner", "line", "born_init")
+                        for name in ("kind", "name", "owner", "line", "born_init", "born_chain")
                     },
                 },
             )
@@ -279,7 +303,7 @@ class Drawing:
                     "location_id": [row[0] for row in self._accesses],
                     "invocation_id": [row[1] for row in self._accesses],
                     "mode": [modes[row[2]] for row in self._accesses],
-                    "via": ["opaque" if row[3] else "direct" for row in self._accesses],
+                    "via": [vias[row[3]] for row in self._accesses],
                     "line": [row[4] for row in self._accesses],
                 },
             )

@@ -75,7 +75,16 @@ META: dict[str, Any] = {
     "memory_mode": "sampled",
     "init_end_ns": 1_250_000_000,
     "lost_records": 0,
-    "overhead": {"transform_s": 0.084, "spool_bytes": 953386, "sampled_ms": 24.5, "total_ms": 229.0, "slowdown": 1.08},
+    "overhead": {
+        "records": 14866,
+        "written_bytes": 773096,
+        "agent_share": 0.0506,
+        "slow_down": 1.053,
+        "sampled_time_share": 0.4113,
+        "start_up_s": 0.1,
+        "files_instrumented_anew": 4,
+        "never_measured": None,
+    },
     "on_port": "autocannon http://127.0.0.1:$PORT/",
     "listeners": [{"process_id": 1, "kind": "http", "port": 8080, "address": "127.0.0.1", "index": 0}],
 }

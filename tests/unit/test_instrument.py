@@ -39,7 +39,8 @@ def test_function_gets_entry_exit_and_its_arguments_on_demand() -> None:
 
 def test_concise_arrow_becomes_a_block_with_a_return() -> None:
     assert code("x.f = a =>\n  ({ a })", memory=False) == (
-        "x.f = a =>\n  {const $pxi=$pxE(101);try{$pxq&&$pxQ($pxi,void 0,[a]);return $pxR($pxi,({ a }))}finally{$pxX($pxi)}}"
+        "x.f = a =>\n  {const $pxi=$pxE(101);try{$pxq&&$pxQ($pxi,void 0,[a]);"
+        "return $pxR($pxi,({ a }))}finally{$pxX($pxi)}}"
     )
 
 
@@ -121,7 +122,7 @@ def test_directives_and_shebang_stay_in_front() -> None:
 
 
 def test_no_line_is_added_or_removed() -> None:
-    text = "exports.f = async (a,\n  b) =>\n  a.x +\n  await b\n\nclass A {\n  m () {\n    return this.q\n  }\n}\n// end\n"
+    text = "exports.f = async (a,\n  b) =>\n  a.x +\n  await b\n\nclass A {\n  m () {\n    return this.q\n  }\n}\n//\n"
     assert code(text).count("\n") == text.count("\n")
 
 

@@ -34,7 +34,7 @@ def test_a_library_object_that_was_compared_and_did_not_change_is_init_only() ->
     page, md = draw.function("page"), draw.content("md", klass="instance:Lib")
     draw.touch(draw.init, "w", md)
     for _ in range(3):
-        draw.touch(draw.run(page), "r", md, opaque=True)
+        draw.touch(draw.run(page), "r", md, via="opaque")
     assert _item(draw, "md").klass == "init-only"
 
 
@@ -123,7 +123,7 @@ def test_a_socket_that_outlives_a_chain_ties_its_users() -> None:
     draw = Drawing()
     get, database = draw.function("get"), draw.content("db", klass="socket")
     for _ in range(2):
-        draw.touch(draw.run(get), "rw", database, opaque=True)
+        draw.touch(draw.run(get), "rw", database, via="opaque")
     item = _item(draw, "db")
     assert (item.klass, len(item.cells), item.guessed) == ("resource", 1, True)
 

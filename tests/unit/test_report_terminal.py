@@ -26,8 +26,8 @@ shop · node app.js · Node 20.20.2 · 2026-01-02 03:04
   Memory at peak      80 MB  20 MB heap
   Garbage collection  0.6 %  of the time
   Invocations         385  memory watched in 5.7 %
-  Cost of recording   11 %  of the handlers' time watched, 84 ms to instrument, 953 kB written,
-                      1.08 slowdown
+  Cost of recording   1.05×  slower while recorded, 41 % of the handlers' time watched, 773 kB
+                      written
 
 Handlers
   handler          where            calls  CPU p50     p99  share                stage
@@ -83,8 +83,8 @@ shop · node app.js · Node 20.20.2 · 2026-01-02 03:04
   Memory at peak      80 MB  20 MB heap
   Garbage collection  0.6 %  of the time
   Invocations         385  memory watched in 5.7 %
-  Cost of recording   11 %  of the handlers' time watched, 84 ms to instrument, 953 kB written,
-                      1.08 slowdown
+  Cost of recording   1.05×  slower while recorded, 41 % of the handlers' time watched, 773 kB
+                      written
 
 Handlers
   handler          where            calls  CPU p50     p99  share
@@ -123,8 +123,8 @@ shop · node app.js · Node 20.20.2 · 2026-01-02 03:04
   Recorded           10 s  partial: the process was killed
   Requests           0
   Invocations        0
-  Cost of recording  11 %  of the handlers' time watched, 84 ms to instrument, 953 kB written,
-                     1.08 slowdown
+  Cost of recording  1.05×  slower while recorded, 41 % of the handlers' time watched, 773 kB
+                     written
 """
 
 

@@ -110,6 +110,15 @@ def test_a_number_given_twice_is_found_where_the_order_varies_by_itself() -> Non
     assert [difference.request.number for difference in twice.differences] == [0]
 
 
+def test_where_the_order_decides_a_client_may_get_what_another_got() -> None:
+    empty, full = b"it is empty", b"it is full"
+    originals = [concurrent(empty, empty, full), concurrent(empty, full, full)]
+    verdict = compare_phase(originals, concurrent(full, full, full))
+    assert (verdict.equal_but_varying, verdict.differences) == (2, ())
+    other = compare_phase(originals, concurrent(b"it was full", full, full))
+    assert [difference.request.number for difference in other.differences] == [0]
+
+
 def test_answers_may_not_swap_when_asked_one_at_a_time() -> None:
     def in_order(*bodies: bytes) -> Phase:
         phase = concurrent(*bodies)

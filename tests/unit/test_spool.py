@@ -96,9 +96,7 @@ def test_truncated_last_block_ends_the_file(tmp_path: Path) -> None:
 def test_ids_of_two_processes_do_not_collide(tmp_path: Path) -> None:
     one = invocations((1, 1, 0, 1, 0, 0, 1.0, 1.0, 1.0), (2, 1, 1, 1, 0, 0, 1.0, 1.0, 1.0))
     write(tmp_path, "1.0.a", lines(process(1), location(1)), one, accesses((2, 1, 1, 5)))
-    write(
-        tmp_path, "2.0.a", lines(process(2, ppid=1, start=9.0), location(1)), one, accesses((1, 1, 3 | (1 << 4), 6))
-    )
+    write(tmp_path, "2.0.a", lines(process(2, ppid=1, start=9.0), location(1)), one, accesses((1, 1, 3 | (1 << 4), 6)))
     tables = read_spool(tmp_path)
     assert list(tables.invocation["invocation_id"]) == [1, 2, 3, 4]
     assert np.ma.asarray(tables.invocation["parent_id"]).tolist() == [None, 1, None, 3]
@@ -156,9 +154,12 @@ def test_rupture_that_init_registers_and_chains_call_is_a_start(tmp_path: Path) 
     write(
         tmp_path,
         "1.0.a",
-        lines(process(1), {"t": "s", "i": 1, "v": "init"}, {**rupture, "f": 7}, {**rupture, "f": 8, "x": "app.listen"}),
+        lines(process(1), {"t": "s", "i": 1, "v": "init"}),
+        lines({**rupture, "f": 7}, {**rupture, "f": 8, "x": "app.listen"}),
         chains((1, 1, 0, 0.5)),
-        invocations((1, 5, 0, 1, 0, 3, 1.0, 1.0, 1.0), (2, 8, 1, 1, 0, 0, 1.0, 1.0, 1.0), (3, 7, 0, 3, 0, 0, 1.0, 1.0, 1.0)),
+        invocations(
+            (1, 5, 0, 1, 0, 3, 1.0, 1.0, 1.0), (2, 8, 1, 1, 0, 0, 1.0, 1.0, 1.0), (3, 7, 0, 3, 0, 0, 1.0, 1.0, 1.0)
+        ),
     )
     table = read_spool(tmp_path).rupture
     assert list(zip(table["callee"], table["kind"], strict=True)) == [("app.get", "start"), ("app.listen", "post")]

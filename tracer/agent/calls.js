@@ -44,6 +44,7 @@ function method(receiver, key, site) {
   if (receiver === null || receiver === undefined) return receiver;
   let fn;
   if (isObject(receiver)) {
+    if (memory.metaOf(receiver).cls === 'proxy') return memory.read(receiver, 0, lineOf(site));
     // As a property the method is of interest only where it is the object's own.
     const descriptor = Reflect.getOwnPropertyDescriptor(receiver, key);
     if (descriptor !== undefined) {
@@ -147,7 +148,8 @@ function readArgument(value, known, line) {
   const seen = new Set([value]);
   for (const object of seen) {
     if (metas.has(object)) content(object, READ, BUILTIN, line);
-    if (seen.size > 200 || RESOURCES.has(classOf(object))) continue;
+    const cls = classOf(object);
+    if (seen.size > 200 || cls === 'proxy' || RESOURCES.has(cls)) continue;
     for (const key of Object.keys(object)) {
       const inner = Reflect.getOwnPropertyDescriptor(object, key)?.value;
       if (typeof inner === 'object' && inner !== null && seen.size < 200) seen.add(inner);

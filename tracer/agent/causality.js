@@ -11,6 +11,7 @@
 
 const { AsyncLocalStorage, executionAsyncResource } = require('async_hooks');
 const { IncomingMessage } = require('http');
+const { types } = require('util');
 const { state } = require('./state.js');
 
 /** A chain: all invocations that descend from one outside event. */
@@ -166,10 +167,12 @@ function inspect(frame, args) {
 
 /** @param {any} value */
 function findRequest(value) {
-  if (value === null || typeof value !== 'object') return null;
+  if (value === null || typeof value !== 'object' || types.isProxy(value)) return null;
   if (value instanceof IncomingMessage) return value;
+  // A context object of a framework that wraps the request.
   for (const name of ['req', 'raw']) {
-    if (name in value && value[name] instanceof IncomingMessage) return value[name];
+    const inner = Reflect.getOwnPropertyDescriptor(value, name)?.value;
+    if (typeof inner === 'object' && inner !== null && !types.isProxy(inner) && inner instanceof IncomingMessage) return inner;
   }
   return null;
 }

@@ -143,7 +143,8 @@ function close(frame, threw) {
   const spool = state.spool;
   spool.invocation(frame.id, frame.fid, frame.parent, frame.chain.id, frame.first, flags, frame.start, wall, self);
   if (!frame.chain.written) causality.writeChain(frame.chain);
-  state.sampling.spent(self, frame.sampled);
+  // Initialisation is always sampled and does not come again, so it says nothing about the share to come.
+  if ((frame.flags & 3) !== INIT) state.sampling.spent(self, frame.sampled);
   if (frame.accesses !== null) {
     for (const [location, packed] of frame.accesses) {
       spool.access(frame.id, location, packed & 0xff, packed >>> 8);

@@ -10,7 +10,7 @@
  * Objects get a number when they are first seen, with what is known of their birth; values are never kept.
  */
 
-const { state } = require('./state.js');
+const { state, problem } = require('./state.js');
 const { classOf } = require('./classes.js');
 const causality = require('./causality.js');
 
@@ -26,7 +26,7 @@ const COMPARED = 3;
 /** An invocation that touches more locations than this goes on without being recorded. */
 const MOST_LOCATIONS = 50_000;
 /** Bounds the agent's own memory. */
-const ALL_LOCATIONS = 2_000_000;
+const ALL_LOCATIONS = 500_000;
 
 class Location {
   /** @param {number} id @param {'v'|'p'|'c'} kind @param {string} name @param {ObjectMeta | Scope} owner @param {string} cls */
@@ -88,6 +88,7 @@ const moduleScopes = [];
 let fresh = [];
 let objects = 0;
 let locations = 0;
+let full = false;
 
 /** @param {object} object @returns {ObjectMeta} */
 function metaOf(object) {
@@ -142,7 +143,11 @@ function touch(location, mode, via, line) {
 
 /** @param {'v'|'p'|'c'} kind @param {string} name @param {ObjectMeta | Scope} owner @param {string} cls */
 function makeLocation(kind, name, owner, cls) {
-  const location = new Location(locations < ALL_LOCATIONS ? ++locations : 0, kind, name, owner, cls);
+  if (locations === ALL_LOCATIONS && !full) {
+    full = true;
+    problem('lost', -1, 0, `more than ${ALL_LOCATIONS} locations were touched; accesses to further ones are not recorded`);
+  }
+  const location = new Location(full ? 0 : ++locations, kind, name, owner, cls);
   if (location.id !== 0) fresh.push(location);
   return location;
 }
@@ -178,7 +183,10 @@ function content(object, mode, via, line) {
  */
 function read(object, key, line) {
   if (!isObject(object)) return object;
-  if (key === 0) {
+  const owner = metaOf(object);
+  if (owner.id === 0) return object;
+  // Looking at a proxy would run its traps.
+  if (key === 0 || owner.cls === 'proxy') {
     content(object, READ, DIRECT, line);
     return object;
   }

@@ -3,6 +3,7 @@
 
 /** Rupture points: the calls that hand functions of the application to a library or to Node. */
 
+const { types } = require('util');
 const { state } = require('./state.js');
 const { idOf } = require('./identity.js');
 
@@ -25,7 +26,7 @@ function register(args, site, kind) {
   let ids = null;
   for (const value of args) {
     if (typeof value === 'function') ids = add(ids, value, site, kind);
-    else if (typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype) {
+    else if (typeof value === 'object' && value !== null && !types.isProxy(value) && Object.getPrototypeOf(value) === Object.prototype) {
       // Options with callbacks among them; getters are left alone.
       for (const key of Object.keys(value).slice(0, 30)) {
         const inner = Reflect.getOwnPropertyDescriptor(value, key)?.value;

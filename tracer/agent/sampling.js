@@ -5,14 +5,14 @@
  * Decides which invocations record their memory accesses.
  *
  * A function's first invocations all do; then every second, fourth, … while nothing new is seen, down to one
- * in 1024. A location, mode or line that is new for the function brings the samples back. A budget bounds
+ * in 64. A location, mode or line that is new for the function brings the samples back. A budget bounds
  * the share of time that sampled invocations may take once each function has had a few.
  */
 
 const FIRST = 20;
 const MINIMUM = 5;
-const LONGEST = 1024;
-const BUDGET = 0.2;
+const LONGEST = 64;
+const BUDGET = 0.1;
 
 class Sampling {
   /** @param {'off'|'sampled'|'full'} mode */

@@ -6,8 +6,9 @@
 'use strict';
 
 const { types } = require('node:util');
+const T = require('./tags.js');
 const { encode, encodeKey, encodeElements, copyBytes, remotes } = require('./encode.js');
-const { decode, decodeElements, decodeKey, foreignGetters, setOwn } = require('./decode.js');
+const { decode, decodeElements, decodeKey, decodeProperty, setOwn } = require('./decode.js');
 
 /** @typedef {import('../session.js').Session} Session */
 /** @typedef {import('./decode.js').Reader} Reader */
@@ -19,8 +20,6 @@ const MEMBERS = 3;
 const TIME = 4;
 const BYTES = 5;
 
-/** Objects whose own properties are chosen by their bridge. @typedef {{keys(object: any): (string | symbol)[]}} Chooser */
-
 /** @param {Session} s @param {any} object @returns {(string | symbol)[]} */
 function keysOf(s, object) {
   const bridge = s.bridges.get(object);
@@ -30,11 +29,11 @@ function keysOf(s, object) {
 
 /** @param {Session} s @param {any} object @param {string | symbol} key @returns {any} */
 function read(s, object, key) {
-  if (s.getters.has(object)) {
-    const descriptor = Reflect.getOwnPropertyDescriptor(object, key);
-    if (descriptor && descriptor.get && foreignGetters.has(descriptor.get)) return descriptor.get;
-  }
-  return object[key];
+  // Getters of a request or response are middleware's and are read; others are not run just to compare.
+  if (s.bridges.has(object)) return object[key];
+  const descriptor = Reflect.getOwnPropertyDescriptor(object, key);
+  if (!descriptor) return undefined;
+  return 'value' in descriptor ? descriptor.value : descriptor.get;
 }
 
 /** @param {Session} s @param {any} object @returns {any} undefined for what has no content to compare */
@@ -104,7 +103,8 @@ function encodeProperties(s, out, object, base) {
     encodeKey(out, key);
     const descriptor = Reflect.getOwnPropertyDescriptor(object, key);
     out.push(!descriptor || descriptor.enumerable === true);
-    encode(s, out, object[key]);
+    if (descriptor && !('value' in descriptor) && !s.bridges.has(object)) out.push(T.GETTER, String(key));
+    else encode(s, out, object[key]);
   }
   out.push(removed.length);
   for (const key of removed) encodeKey(out, key);
@@ -173,13 +173,16 @@ function encodeChanges(s, out) {
 
 /** @param {Session} s @param {Reader} r @param {any} object */
 function applyProperties(s, r, object) {
-  const bridge = s.bridges.get(object);
   let count = r.next();
   while (count-- > 0) {
     const key = decodeKey(r);
     const enumerable = r.next();
+    if (r.tokens[r.at] === T.GETTER) {
+      delete object[key];
+      decodeProperty(object, key, enumerable, s, r);
+      continue;
+    }
     const value = decode(s, r);
-    if (bridge && bridge.setOwn && bridge.setOwn(object, key, value)) continue;
     const descriptor = Reflect.getOwnPropertyDescriptor(object, key);
     if (descriptor) object[key] = value;
     else if (enumerable) setOwn(object, key, value);

@@ -29,9 +29,6 @@ class Reader {
 /** Decoders of resources; their modules put themselves here. @type {Record<number, (s: Session, r: Reader) => any>} */
 const resources = Object.create(null);
 
-/** Getters that stand for one of another stage. @type {WeakSet<Function>} */
-const foreignGetters = new WeakSet();
-
 /** @param {Reader} r @param {boolean} checked @returns {any} */
 function decodePath(r, checked) {
   const path = r.next();
@@ -71,8 +68,6 @@ function decodeProperty(object, key, enumerable, s, r) {
     const get = () => {
       throw errors.touchedOpaque(`the getter '${name}'`, currentHandler(), 'a getter cannot be copied');
     };
-    foreignGetters.add(get);
-    s.getters.add(object);
     Object.defineProperty(object, key, { get, enumerable, configurable: true });
     return;
   }
@@ -261,5 +256,5 @@ function decode(s, r) {
 }
 
 module.exports = {
-  Reader, decode, decodeElements, decodeKey, decodeOwn, decodeProto, setOwn, asBuffer, resources, foreignGetters,
+  Reader, decode, decodeElements, decodeKey, decodeOwn, decodeProto, decodeProperty, setOwn, asBuffer, resources,
 };

@@ -21,6 +21,30 @@ const remotes = new WeakMap();
 /** Data larger than this goes by path where it has one. */
 const MAX_NODES = 20_000;
 
+/** @type {WeakMap<object, boolean>} */
+const codeLike = new WeakMap();
+
+/**
+ * Plain objects that are data travel by value, so that what they hold now is seen. One with functions or getters, such as
+ * an application object, is part of the program: it goes by path where it has one.
+ * @param {object} object @returns {boolean}
+ */
+function isCode(object) {
+  let found = codeLike.get(object);
+  if (found === undefined) {
+    found = false;
+    for (const key of Reflect.ownKeys(object)) {
+      const descriptor = Reflect.getOwnPropertyDescriptor(object, key);
+      if (descriptor && (!('value' in descriptor) || typeof descriptor.value === 'function')) {
+        found = true;
+        break;
+      }
+    }
+    codeLike.set(object, found);
+  }
+  return found;
+}
+
 /** @param {Session} s @param {Out} out @param {string} path @param {object} object */
 function encodePath(s, out, path, object) {
   if (s.paths.has(path)) {
@@ -333,9 +357,9 @@ function encode(s, out, value) {
       }
       const found = classOf(value);
       if (found.kind === 'opaque' || found.kind === 'instance' || found.kind === 'readable' || found.kind === 'socket'
-        || s.mine.length > MAX_NODES) {
+        || found.kind === 'plain' || found.kind === 'bare' || s.mine.length > MAX_NODES) {
         const path = program.pathOf(value);
-        if (path !== undefined) {
+        if (path !== undefined && (found.kind !== 'plain' && found.kind !== 'bare' || s.mine.length > MAX_NODES || isCode(value))) {
           encodePath(s, out, path, value);
           return;
         }

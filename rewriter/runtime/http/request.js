@@ -50,9 +50,7 @@ function ownKeys(request) {
 /** @param {any} request @returns {boolean} true if the headers are just those of the wire, none twice, none changed */
 function headersAsReceived(request) {
   const { headers, rawHeaders } = request;
-  let count = 0;
-  for (const _name in headers) count += 1;
-  if (count * 2 !== rawHeaders.length) return false;
+  if (Object.keys(headers).length * 2 !== rawHeaders.length) return false;
   for (let i = 0; i < rawHeaders.length; i += 2) {
     if (headers[rawHeaders[i].toLowerCase()] !== rawHeaders[i + 1]) return false;
   }

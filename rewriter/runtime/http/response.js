@@ -76,12 +76,15 @@ class RealResponse {
     this.consumed = 0;
     this.waiting = false;
     this.watched = false;
+    /** @type {((value?: any) => void)[]} */
+    this.waitingForEnd = [];
     this.closed = real.destroyed || (real.writableFinished && real.closed);
     this.onClose = () => {
       this.closed = true;
       const { session: s } = this;
       if (!s.ended && (this.watched || !real.writableFinished)) this.tell([EVENT_CLOSE, real.writableFinished]);
       if (s.done && s.peer) s.peer.release(s);
+      this.tellEnded();
     };
     real.on('close', this.onClose);
   }
@@ -166,8 +169,20 @@ class RealResponse {
     if (this.closed) this.tell([EVENT_CLOSE, real.writableFinished]);
   }
 
+  /** @param {(value?: any) => void} done called when the response has been ended */
+  whenEnded(done) {
+    if (this.real.writableEnded || this.isOver()) done();
+    else this.waitingForEnd.push(done);
+  }
+
+  tellEnded() {
+    const waiting = this.waitingForEnd;
+    this.waitingForEnd = [];
+    for (const done of waiting) done();
+  }
+
   close() {
-    this.real.off('close', this.onClose);
+    if (this.waitingForEnd.length === 0) this.real.off('close', this.onClose);
   }
 
   /** @returns {boolean} true when nothing more will come of this response */
