@@ -68,19 +68,21 @@ def _nothing(analysis: Analysis, problem: Problem, solution: Solution) -> str:
             f"Nothing to gain: a request takes about {milliseconds(analysis.model.entry_us_per_request)} in Node and "
             f"the framework, and {milliseconds(graph.cpu_us / requests)} in handlers."
         )
-    found = blames(analysis, graph.cells)
-    if found and found[0].kind != "light":
-        return f"Nothing to gain: {phrase(analysis, found[0])}."
-    heavy = [unit for unit in graph.units if analysis.is_heavy(unit)]
-    if any(analysis.mobilities[unit].movable and not analysis.ties_of.get(unit) for unit in heavy):
+    heavy = {unit for unit in graph.units if analysis.is_heavy(unit)}
+    free = {unit for unit in heavy if analysis.mobilities[unit].movable and not analysis.ties_of.get(unit)}
+    staying = [cell for cell in graph.cells if free.isdisjoint(cell.path)]
+    found = blames(analysis, staying)
+    if not found or sum(cell.cpu_us for cell in staying) < graph.cpu_us / 2:
         return (
-            "Nothing to gain: the handlers that could move hold too little of the CPU, or would cost as much in "
-            "messages as they would take off the entry stage."
+            "Nothing to gain: what could move would cost about as much in messages as it would take off the entry "
+            "stage."
         )
+    if found[0].kind != "light":
+        return f"Nothing to gain: {phrase(analysis, found[0])}."
     light = [unit for number, unit in graph.units.items() if number not in heavy]
     busiest = max(light, key=lambda unit: (unit.own_us, -unit.function))
     name, mean = analysis.name(busiest.function), milliseconds(busiest.mean_us)
-    part = phrase(analysis, found[0]) if found else "all CPU is in light handlers"
+    part = phrase(analysis, found[0])
     shared = [item for item in analysis.ties_of.get(busiest.function, ()) if item.klass == "state"]
     more = f" and uses `{shared[0].name}` ({shared[0].place}), which is state" if shared else ""
     return f"Nothing to gain: {part}; the busiest, {name}, takes {mean}{more}."

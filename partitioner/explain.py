@@ -123,8 +123,6 @@ def _sentence(item: Item) -> str:
 
 
 def _guess(item: Item) -> str:
-    if item.settled:
-        return ", and what a library did to it at its first use each stage does for itself"
     return ", because it is handed to library code that may change it" if item.guessed else ""
 
 
@@ -138,6 +136,8 @@ _MEANING = {
 
 def _location(analysis: Analysis, item: Item) -> Explanation:
     meaning = _MEANING[item.klass]
+    if item.settled:
+        meaning = "a library changed it at its first use and never again, which each stage does for itself"
     if item.local:
         meaning = "two handlers of one chain use it that do not follow from one another, and one writes it"
     lines = [f"`{item.name}` ({item.place}) is {item.klass}: {meaning}{_guess(item)}."]

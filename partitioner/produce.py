@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
 
 from pipetrace.errors import PipetraceError, UsageError
 from pipetrace.partitioner.analysis import analyse
@@ -76,4 +78,4 @@ def explain_in_trace(trace: Path, wanted: str, options: Options, console: Consol
             console.print()
         console.print(explanation["id"], style="bold", markup=False, highlight=False)
         for line in explanation["lines"]:
-            console.print(f"  {line}", markup=False, highlight=False)
+            console.print(Padding(Text(line), (0, 0, 0, 2)))

@@ -60,15 +60,21 @@ class Options:
     progress: Callable[[str, int, int], None] = lambda phase, done, total: None
 
 
+def reachable(running: Running, requests: Sequence[Request]) -> tuple[Request, ...]:
+    """The requests whose server listens. Raises UsageError when there is none, naming the first that is missing."""
+    found = tuple(one for one in requests if running.port(one.server, one.proto) is not None)
+    if not found:
+        first = requests[0]
+        which = f"{first.proto} server{'' if first.server is None else f' {first.server}'}"
+        raise UsageError(
+            f"line {first.number} of the request file speaks of the {which}, but {running.name} has none among "
+            f"the {len(running.listeners)} on which it listens; record the requests again with the same command."
+        )
+    return found
+
+
 def replay(running: Running, requests: Sequence[Request], options: Options) -> Replayed:
-    """Replay all phases against one started application. Raises UsageError when a server it needs is missing."""
-    for request in requests:
-        if running.port(request.server, request.proto) is None:
-            which = f"{request.proto} server{'' if request.server is None else f' {request.server}'}"
-            raise UsageError(
-                f"line {request.number} of the request file speaks of the {which}, but {running.name} has none among "
-                f"the {len(running.listeners)} on which it listens; record the requests again with the same command."
-            )
+    """Replay all phases against one started application, which must have all the servers that they name."""
     return asyncio.run(_Session(running, requests, options).run())
 
 
@@ -84,7 +90,7 @@ class _Session:
         result = Replayed()
         result.phases.append(await self.in_order("one at a time", self.requests))
         http = tuple(request for request in self.requests if request.proto == "http")
-        if self.running.alive() and http and len(http) == len(self.requests):
+        if self.running.alive() and http:
             result.phases.append(await self.concurrently(http))
             asked: dict[tuple[object, ...], Request] = {}
             for request in http:

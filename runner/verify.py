@@ -21,7 +21,7 @@ from pipetrace.runner import measure as measuring
 from pipetrace.runner.compare import Difference, PhaseVerdict, Places, compare_phase
 from pipetrace.runner.launch import Running, start
 from pipetrace.runner.pattern import learn
-from pipetrace.runner.replay import Options, Replayed, replay
+from pipetrace.runner.replay import Options, Replayed, reachable, replay
 from pipetrace.runner.requests import Request
 from pipetrace.runner.restore import Snapshot, remember
 from pipetrace.runner.staged import StagedApp
@@ -106,6 +106,8 @@ class _Work:
     scratch: Path
     files: Snapshot
     originals: list[_Run] = field(default_factory=list)
+    left_out: int = 0
+    """Requests to servers that do not listen in a start of today."""
 
 
 def verify(staged: StagedApp, requests: Sequence[Request], transport: Transport, options: VerifyOptions) -> Verdict:
@@ -166,6 +168,8 @@ def _around(work: _Work, with_stages: _Run, notes: Notes) -> tuple[list[str], li
             f"after SIGTERM the original ended with {_status(work.originals[0].status)} and the staged application "
             f"with {_status(with_stages.status)}."
         )
+    if work.left_out:
+        remarks.append(f"{work.left_out} requests of the file were left out: no server that they name listens.")
     if notes.violations:
         remarks.append(f"{len(notes.violations)} violation(s): {notes.violations[0]}")
     if work.files.skipped:
@@ -199,6 +203,10 @@ def _run(work: _Work, launch: Callable[[], Running], label: str, shake: int | No
         running = launch()
         try:
             options = Options(work.options.clients, work.options.timeout_s, shake, progress)
+            if not work.originals:
+                work.left_out = len(work.requests)
+                work.requests = reachable(running, work.requests)
+                work.left_out -= len(work.requests)
             replayed = replay(running, work.requests, options)
             notes = read_notes(running, running.output.parent)
         finally:

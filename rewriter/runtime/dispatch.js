@@ -420,9 +420,10 @@ class Dispatcher {
   /** @param {Session} session @param {Call} call @param {any} value */
   resolve(session, call, value) {
     const { exchange } = session;
-    // Its caller learns from the response that it is done, and must not take the end of the promise for it.
-    if (value === undefined && call.handler.silent && exchange && endsByResponse(call.args)) exchange.whenEnded(call.resolve);
-    else call.resolve(value);
+    // The original returned nothing: its caller learns from the response, or from its callback, that it is done, and must
+    // not take the end of the promise for it.
+    if (value !== undefined || !call.handler.silent || !exchange || !endsByResponse(call.args)) call.resolve(value);
+    else if (typeof call.args[call.args.length - 1] !== 'function') exchange.whenEnded(call.resolve);
   }
 
   /** @returns {any[]} */

@@ -218,7 +218,8 @@ function isolate(outside, facts) {
   silenceProcess(outside);
   if (facts.thread) {
     hideThread();
-    process.argv = facts.argv.slice();
+    // Node puts the script's name in after the preloaded modules have run.
+    process.argv = [...facts.argv.slice(0, 1), ...facts.argv.slice(2)];
   }
   syncBuiltinESMExports();
   // Everything that follows from the program's start is initialisation, also when it is asynchronous.

@@ -110,18 +110,15 @@ function rootOf(root) {
   }
 }
 
-/** @returns {string[]} */
+/** @returns {string[][]} in groups, of which an earlier one names everything that it reaches */
 function roots() {
   readModules();
-  return [
-    'g:',
-    'r:',
-    ...BUILTINS.map((name) => `b:${name}`),
+  return [['g:', 'r:', ...BUILTINS.map((name) => `b:${name}`)], [
     ...[...bindings.keys()].map((name) => `v:${name}`),
     ...[...handlerValues.keys()].map((id) => `h:${id}`),
     ...servers.map((_server, position) => `s:${position}`),
     ...[...modules.keys()].map((key) => `m:${key}`),
-  ];
+  ]];
 }
 
 /** Objects that are never walked into: their content is data, native, or not the same on every stage. */
@@ -130,7 +127,7 @@ function isLeaf(object) {
   return types.isProxy(object) || ArrayBuffer.isView(object) || types.isAnyArrayBuffer(object)
     || types.isPromise(object) || types.isWeakMap(object) || types.isWeakSet(object) || types.isExternal(object)
     || types.isDate(object) || types.isRegExp(object) || types.isModuleNamespaceObject(object)
-    || object === process.env || stateValues.has(object);
+    || object === process || stateValues.has(object);
 }
 
 /** @param {Map<object, Node | string>} map @param {[object, Node][]} queue @param {any} value @param {Node | null} parent @param {string} step */
@@ -187,13 +184,16 @@ function build() {
   const map = new Map();
   /** @type {[object, Node][]} */
   const queue = [];
-  for (const root of roots()) visit(map, queue, rootOf(root), null, root);
-  for (let at = 0; at < queue.length; at += 1) {
-    const [object, node] = /** @type {[object, Node]} */ (queue[at]);
-    try {
-      expand(map, queue, object, node);
-    } catch {
-      // An exotic object that cannot be listed is a leaf.
+  let at = 0;
+  for (const group of roots()) {
+    for (const root of group) visit(map, queue, rootOf(root), null, root);
+    for (; at < queue.length; at += 1) {
+      const [object, node] = /** @type {[object, Node]} */ (queue[at]);
+      try {
+        expand(map, queue, object, node);
+      } catch {
+        // An exotic object that cannot be listed is a leaf.
+      }
     }
   }
   return map;

@@ -3,7 +3,7 @@
 
 /** `for await`: the loop suspends at every step, so the invocation is left and entered around each. */
 
-const { leave, resume } = require('./frames.js');
+const { leave } = require('./frames.js');
 
 /**
  * Wraps what a `for await` loop iterates over, so that each step leaves the invocation and comes back.
@@ -37,4 +37,4 @@ function steps(frame, iterable) {
   };
 }
 
-module.exports = { steps, resume };
+module.exports = { steps };

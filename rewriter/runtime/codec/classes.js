@@ -92,7 +92,12 @@ function examineBuiltin(object, proto) {
 
 /** @param {any} object @param {object} proto @returns {Class} */
 function examine(object, proto) {
-  if (types.isNativeError(object)) return withProto('error', proto, Object.prototype);
+  if (types.isNativeError(object)) {
+    // Errors of Node's own have classes that nobody can name; what is known of an error is in its properties.
+    let named = proto;
+    while (program.pathOfPrototype(named) === undefined && Object.getPrototypeOf(named)) named = Object.getPrototypeOf(named);
+    return withProto('error', named, Object.prototype);
+  }
   const builtin = examineBuiltin(object, proto);
   if (builtin !== PLAIN) return builtin;
   if (object instanceof http.ServerResponse) return withProto('response', proto, http.ServerResponse.prototype);

@@ -242,7 +242,7 @@ function copyBytes(view) {
 function encodeError(s, out, error, found) {
   s.add(error);
   out.push(T.ERROR);
-  encodeProto(s, out, found.proto, error);
+  encodePath(s, out, found.proto, program.resolve(found.proto) || Error.prototype);
   out.push(typeof error.stack === 'string' ? error.stack : null);
   const keys = Reflect.ownKeys(error).filter((key) => key !== 'stack');
   out.push(keys.length);

@@ -1,0 +1,129 @@
+"""What the rewriter must watch over: guards, sources, values of initialisation."""
+
+from __future__ import annotations
+
+from pipetrace.partitioner.build import Options, make_plan
+from pipetrace.partitioner.plan import Guard, InitValue, Plan, Source
+from pipetrace.partitioner.recording import Rupture
+from tests.unit.partitioner_fixture import Drawing
+
+
+def _heavy(draw: Drawing) -> int:
+    """A stateless handler that any plan moves."""
+    render = draw.promised("render", line=30)
+    for _ in range(3):
+        draw.run(render, ms=8)
+    return render
+
+
+def _plan(draw: Drawing) -> Plan:
+    plan = make_plan(draw.recording(), Options(machines=4))
+    assert [handler.name for handler in plan.moved] == ["render"]
+    return plan
+
+
+def _visits(draw: Drawing) -> None:
+    """State of the entry stage: `visits`, a map that `count` changes."""
+    count, visits = draw.function("count"), draw.content("visits", line=5)
+    for _ in range(2):
+        draw.touch(draw.run(count), "rw", visits)
+
+
+def test_state_that_the_text_lets_a_moved_handler_touch_is_guarded() -> None:
+    draw = Drawing()
+    render = _heavy(draw)
+    _visits(draw)
+    draw.capture(render, "visits", line=5)
+    assert _plan(draw).guards == (Guard("app.js:visits", "visits", "app.js", 5, "object", "entry", ("app.js#render",)),)
+
+
+def test_a_guard_reaches_through_the_functions_that_could_be_called() -> None:
+    #  render ─▶ fail ─▶ report, which names `visits`
+    draw = Drawing()
+    render = _heavy(draw)
+    _visits(draw)
+    fail, report = draw.function("fail", at_init=False), draw.function("report", at_init=False)
+    draw.calls[render] = [fail]
+    draw.capture(fail, "report", kind="function")
+    draw.capture(report, "visits", line=5)
+    assert [guard.location for guard in _plan(draw).guards] == ["app.js:visits"]
+
+
+def test_what_a_moved_handler_was_seen_to_read_unchanged_is_not_guarded() -> None:
+    draw = Drawing()
+    render = draw.promised("render")
+    options = draw.content("options")
+    draw.capture(render, "options", init_kind="new")
+    for _ in range(3):
+        draw.touch(draw.run(render, ms=8), "r", options)
+    assert _plan(draw).guards == ()
+
+
+def test_a_variable_that_some_function_assigns_is_guarded_though_nothing_was_seen() -> None:
+    draw = Drawing()
+    render = _heavy(draw)
+    draw.capture(render, "language", kind="let", line=7)
+    switch = draw.function("switchLanguage")
+    draw.capture(switch, "language", kind="let", line=7, writes=True, reassigned=True)
+    assert _plan(draw).guards == (
+        Guard("app.js:language", "language", "app.js", 7, "variable", "entry", ("app.js#render",)),
+    )
+
+
+def test_a_collection_that_was_never_seen_in_use_is_guarded_and_a_constant_is_not() -> None:
+    draw = Drawing()
+    render = _heavy(draw)
+    draw.capture(render, "failures", init_kind="new", line=8)
+    draw.capture(render, "LIMIT", init_kind="literal", line=9)
+    draw.capture(render, "helper", kind="function", init_kind="function", line=10)
+    assert [guard.name for guard in _plan(draw).guards] == ["failures"]
+
+
+def test_state_that_leaves_the_entry_is_guarded_against_those_who_stay() -> None:
+    draw = Drawing()
+    render = draw.promised("render")
+    cache = draw.content("cache", line=6)
+    heavy = draw.promised("other")
+    for _ in range(3):
+        draw.touch(draw.run(render, ms=8), "rw", cache)
+        draw.run(heavy, ms=8)
+    clear = draw.function("clearCache")
+    draw.capture(clear, "cache", line=6)
+    plan = make_plan(draw.recording(), Options(machines=2))
+    assert {handler.name: handler.reason.cause for handler in plan.moved} == {
+        "render": "owns-state",
+        "other": "stateless-heavy",
+    }
+    owner = next(stage.id for stage in plan.stages if "app.js:cache" in stage.owns)
+    assert plan.guards == (Guard("app.js:cache", "cache", "app.js", 6, "object", owner, ("app.js#clearCache",)),)
+
+
+def test_values_that_differ_from_run_to_run_are_taken_from_the_entry() -> None:
+    draw = Drawing()
+    render = _heavy(draw)
+    draw.capture(render, "secret", nondeterministic=True, line=4)
+    assert _plan(draw).init_values == (
+        InitValue("app.js", "secret", 4, "The value of `secret` differs from run to run."),
+    )
+
+
+def test_timers_and_listeners_of_initialisation_fire_on_the_entry() -> None:
+    draw = Drawing()
+    _heavy(draw)
+    flush, stop, page = draw.function("flush", line=50), draw.function("stop", line=60), draw.function("page")
+    draw.ruptures[flush] = [Rupture(0, 50, "setInterval", "start", 1, 1)]
+    draw.run(flush, event=("timer", "setInterval"))
+    draw.run(stop, event=("signal", "SIGTERM"))
+    draw.run(page)
+    assert _plan(draw).sources == (
+        Source("app.js#flush", "app.js#flush#2", "app.js", 5000, 5050, "timer", "entry"),
+        Source("app.js#stop", "app.js#stop#3", "app.js", 6000, 6050, "listener", "entry"),
+    )
+
+
+def test_a_plan_that_moves_nothing_watches_over_nothing() -> None:
+    draw = Drawing()
+    flush = draw.function("flush")
+    draw.run(flush, event=("timer", "setInterval"))
+    plan = make_plan(draw.recording(), Options())
+    assert (plan.guards, plan.sources, plan.init_values) == ((), (), ())
