@@ -35,6 +35,9 @@ LIGHT_RATE = 20.0
 LIGHT_CONNECTIONS = 10
 """Enough that a late answer does not hold back the next request."""
 
+DISTURBED = 0.3
+"""Cores that other processes and the kernel may use in a measurement before it counts as disturbed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Load:

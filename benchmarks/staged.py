@@ -81,12 +81,14 @@ def _measure_load(
                 taken[name].append(figures)
                 if name.startswith("staged"):
                     moved[name] = moved.get(name, 0) + sum(away for _, away, _ in read_notes(running, scratch).calls)
+                if figures.others > common.DISTURBED:
+                    click.echo(f"disturbed: others used {figures.others:.2f} cores", err=True)
     return {name: medians(figures) for name, figures in taken.items()}, moved
 
 
 def _table(load: common.Load, results: dict[str, Figures]) -> str:
     base = results.get("original")
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name, figures in results.items():
         heavy, light = figures.group("load"), figures.group("light")
         failed = sum(n for status, n in heavy.statuses if int(status) >= 400) + heavy.failures
@@ -101,11 +103,12 @@ def _table(load: common.Load, results: dict[str, Figures]) -> str:
                 common.figure(light.p50_ms),
                 common.figure(light.p99_ms),
                 common.figure(figures.memory_mb),
+                common.figure(figures.others),
                 str(failed),
             )
         )
     headings = ("", "requests/s", "of original", "p50 ms", "p99 ms", "CPU ms/request", "light p50 ms", "light p99 ms",
-                "MB", "failed")  # fmt: skip
+                "MB", "others, cores", "failed")  # fmt: skip
     return common.markdown_table(headings, rows)
 
 

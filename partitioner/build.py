@@ -206,10 +206,26 @@ class _Build:
         if refusals:
             first = refusals[0]
             return plan.Reason(first.cause, first.sentence, first.remedy)
+        inner = self._moved_inside(unit)
+        if inner is not None:
+            return plan.Reason(
+                "inner-moved",
+                f"{analysis.name(unit)} stays, since what is heavy in it, {analysis.name(inner)}, moves by itself.",
+            )
         return plan.Reason(
             "no-gain",
             f"{analysis.name(unit)} could move, but messages would cost about as much as the move would gain.",
         )
+
+    def _moved_inside(self, unit: int) -> int | None:
+        """The moved unit that took most CPU inside a unit that stays."""
+        found: dict[int, float] = {}
+        for cell in self._analysis.graph.cells:
+            if unit in cell.path:
+                for inner in cell.path[cell.path.index(unit) + 1 :]:
+                    if inner in self._moved:
+                        found[inner] = found.get(inner, 0.0) + cell.cpu_us
+        return max(found, key=lambda inner: (found[inner], -inner), default=None)
 
     def _refusals(self) -> Iterable[plan.Refusal]:
         analysis = self._analysis

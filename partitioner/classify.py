@@ -438,8 +438,8 @@ class _Judge:
                 held = self._held_by(gathered)
                 if held is not None:
                     name, file, line = held
-                    renamed[key] = f"{file}:{name}@{line}"
-                    renamed[key] = key if renamed[key] in self._items or renamed[key] in items else renamed[key]
+                    renamed[key] = f"{file}:{name}@{line} ({first.klass})"
+                    renamed[key] = key if renamed[key] in items else renamed[key]
             item_id = renamed.get(key, key)
             items[item_id] = Item(
                 id=item_id,

@@ -108,7 +108,7 @@ def build_problem(
 ) -> Problem:
     """The placement problem of a recording; items named in ``without`` tie nothing (for what-if questions)."""
     ties = [item for item in classes.ties if item.id not in set(without)]
-    units = _candidates(graph, ties, mobilities, model.threshold_us[transport])
+    units = _candidates(graph, mobilities, model.threshold_us[transport])
     position = {unit: number for number, unit in enumerate(units)}
     works: dict[tuple[int, ...], int] = {(): 0}
     cpu: list[float] = [0.0]
@@ -130,41 +130,39 @@ def build_problem(
         works=tuple(Work(path, cpu[number], calls[number]) for path, number in works.items()),
         caller_us=tuple(caller for caller, _ in costs),
         stage_us=tuple(stage for _, stage in costs),
-        ties=_ties(ties, work_of),
+        ties=_ties(graph, ties, work_of),
         base_us=graph.requests * model.entry_us_per_request,
     )
 
 
-def is_pinned(item: Item) -> bool:
-    """Whether an item cannot live on another stage: no module-level name leads to it there, or it is a resource."""
-    return item.klass == "resource" or not item.module_level
+def is_pinned(graph: Graph, item: Item) -> bool:
+    """Whether an item stays on the entry stage whatever it costs.
+
+    It does if it is a resource, if no module-level name leads to it on another stage, or if several handlers share
+    it: then lighter ones (timers, middleware) would have to go along, and what they did at once would take a
+    message. State that a single unit has for itself may go with it.
+    """
+    if item.klass == "resource" or not item.module_level:
+        return True
+    paths = [set(graph.cells[cell].path) for cell in item.cells]
+    return not set.intersection(*paths)
 
 
-def _candidates(
-    graph: Graph, ties: Sequence[Item], mobilities: Mapping[int, Mobility], threshold_us: float
-) -> tuple[int, ...]:
-    """Units that pay for a message, and light ones that would have to go along because they share state."""
-    heavy = {
+def _candidates(graph: Graph, mobilities: Mapping[int, Mobility], threshold_us: float) -> tuple[int, ...]:
+    """Units that may move and are worth a message."""
+    return tuple(
         number
-        for number, unit in graph.units.items()
+        for number, unit in sorted(graph.units.items())
         if mobilities[number].movable and unit.cpu_us > 0 and unit.mean_us >= threshold_us
-    }
-    along: set[int] = set()
-    for item in ties:
-        if is_pinned(item):
-            continue
-        paths = [graph.cells[cell].path for cell in item.cells]
-        if any(unit in heavy for path in paths for unit in path):
-            along.update(path[-1] for path in paths if path and mobilities[path[-1]].movable)
-    return tuple(sorted(heavy | along))
+    )
 
 
-def _ties(items: Sequence[Item], work_of: Sequence[int]) -> tuple[Tie, ...]:
+def _ties(graph: Graph, items: Sequence[Item], work_of: Sequence[int]) -> tuple[Tie, ...]:
     ties: list[Tie] = []
     seen: set[tuple[tuple[int, ...], bool]] = set()
     for item in items:
         works = tuple(sorted({work_of[cell] for cell in item.cells}))
-        pinned = is_pinned(item) or 0 in works
+        pinned = is_pinned(graph, item) or 0 in works
         works = tuple(work for work in works if work != 0)
         if works and (works, pinned) not in seen:
             seen.add((works, pinned))

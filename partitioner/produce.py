@@ -47,6 +47,11 @@ def produce_plan(
         raise PipetraceError(f"{output} exists already; choose another name with -o, or overwrite it with --force.")
     recording = load_recording(trace)
     plan = make_plan(recording, options)
+    if to_file:  # first of all, since the reader of a pipe may leave before the tables end
+        try:
+            output.write_text(plan.to_text(), encoding="utf-8")
+        except OSError as error:
+            raise PipetraceError(f"{output} cannot be written ({error.strerror}); choose another with -o.") from None
     if as_json or not to_file:
         console.file.write(plan.to_text())
     else:
@@ -55,10 +60,6 @@ def produce_plan(
     if lost:
         say(f"The recording lost {lost} records, so accesses may be missing; record again with less load.")
     if to_file:
-        try:
-            output.write_text(plan.to_text(), encoding="utf-8")
-        except OSError as error:
-            raise PipetraceError(f"{output} cannot be written ({error.strerror}); choose another with -o.") from None
         say(f"Wrote {output}")
         if plan.moved:
             named = "" if output == Path("plan.json") else f" {shlex.quote(str(output))}"

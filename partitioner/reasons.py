@@ -9,7 +9,6 @@ from pipetrace.partitioner.analysis import Analysis
 from pipetrace.partitioner.classify import Item
 from pipetrace.partitioner.constraints import Refusal
 from pipetrace.partitioner.graph import Cell
-from pipetrace.partitioner.problem import is_pinned
 
 _STORE = (
     "Move `{name}` to a store that all stages reach, or cut the heavy part that does not need it into an async "
@@ -80,7 +79,7 @@ def _by_item(analysis: Analysis, unit: int, item: Item) -> Refusal:
         )
     if others:
         sentence = f"{name}{through} shares {what} with {listed(others)}, so they stay together."
-    elif is_pinned(item):
+    elif not item.module_level:
         sentence = f"{name}{through} changes {what}, which no module-level name leads to, so it stays with it."
     else:
         sentence = f"{name}{through} changes {what} from one chain to the next, so it stays with it."

@@ -116,10 +116,17 @@ def _owners(problem: Problem) -> int:
 def _trimmed(problem: Problem, solution: Solution, *, keep_replicas: bool = False) -> Solution:
     """The same placement without empty stages, and with no more replicas than help."""
     old = solution.layout
-    used = sorted(set(solution.placement) - {ENTRY})
+    own = {
+        work.path[-1]
+        for work in problem.works
+        if work.calls and all(solution.placement[unit] == ENTRY for unit in work.path[:-1])
+    }
+    # What only ever runs inside a moved unit goes with it, and is not moved by itself.
+    before = [stage if unit in own else ENTRY for unit, stage in enumerate(solution.placement)]
+    used = sorted(set(before) - {ENTRY})
     number = {ENTRY: ENTRY, **{stage: position for position, stage in enumerate(used, start=1)}}
     singles = sum(1 for stage in used if not old.is_pool(stage))
-    placement = tuple(number[stage] for stage in solution.placement)
+    placement = tuple(number[stage] for stage in before)
     pool = any(old.is_pool(stage) for stage in used)
     layout = Layout(old.machines, singles, old.replicas if pool else 0, old.shared_cores)
     loads = loads_of(problem, layout, placement)

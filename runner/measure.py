@@ -62,6 +62,9 @@ class Figures:
     cores: float
     """CPU seconds of the process trees per second."""
     memory_mb: float
+    others: float = 0.0
+    """CPU seconds per second of everything but the application and the load: a broker, the kernel's network work,
+    or something that disturbs."""
 
     @property
     def per_second(self) -> float:
@@ -91,13 +94,13 @@ def measure(
     with tempfile.TemporaryDirectory(prefix="pipetrace-load-") as folder:
         file = Path(folder, "config.json")
         file.write_text(json.dumps(config), encoding="utf-8")
-        result, cpu_s, elapsed_s, memory = _generate([node, str(GENERATOR), str(file)], running)
+        result, cpu_s, elapsed_s, memory, others_s = _generate([node, str(GENERATOR), str(file)], running)
     figures = tuple((group.name, _group_figures(result["groups"][group.name])) for group in groups)
     answers = sum(one.answers for _, one in figures)
     if answers == 0:
         words = running.last_words()
         raise PipetraceError(f"{running.name} answered nothing under load{f' (it printed: {words})' if words else ''}.")
-    return Figures(figures, 1000 * cpu_s / answers, cpu_s / elapsed_s, memory / 1024**2)
+    return Figures(figures, 1000 * cpu_s / answers, cpu_s / elapsed_s, memory / 1024**2, others_s / elapsed_s)
 
 
 def recorded_mix(requests: Sequence[Request], connections: int) -> Group:
@@ -118,7 +121,7 @@ def on_the_wire(request: Request) -> bytes:
 
 
 def medians(rounds: Sequence[Figures]) -> Figures:
-    """The median of each figure over rounds with the same groups."""
+    """The median of each figure over rounds with the same groups; of `others` the maximum."""
     names = [name for name, _ in rounds[0].groups]
     groups = []
     for name in names:
@@ -142,6 +145,7 @@ def medians(rounds: Sequence[Figures]) -> Figures:
         _median(one.cpu_ms_per_request for one in rounds),
         statistics.median(one.cores for one in rounds),
         statistics.median(one.memory_mb for one in rounds),
+        max(one.others for one in rounds),
     )
 
 
@@ -160,6 +164,12 @@ def busy_processes(own: Iterable[int] = (), *, seconds: float = 1.0) -> list[tup
     return sorted(found, key=lambda item: -item[1])
 
 
+def _busy_seconds() -> float:
+    """CPU seconds of the whole machine that were not idle."""
+    times = psutil.cpu_times()
+    return float(sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0))
+
+
 def _cpu_by_process() -> dict[tuple[int, float], tuple[str, float]]:
     found = {}
     for process in psutil.process_iter(["pid", "create_time", "name", "cpu_times"]):
@@ -170,9 +180,11 @@ def _cpu_by_process() -> dict[tuple[int, float], tuple[str, float]]:
     return found
 
 
-def _generate(argv: Sequence[str], running: Running) -> tuple[dict[str, Any], float, float, int]:
-    """Run the generator; return its result, CPU and wall seconds of the application in its window, memory."""
+def _generate(argv: Sequence[str], running: Running) -> tuple[dict[str, Any], float, float, int, float]:
+    """Run the generator; return its result, CPU and wall seconds of the application in its window, memory, and CPU
+    seconds of everything else."""
     cpu: list[float] = []
+    rest: list[float] = []
     times: list[float] = []
     memory = 0
     result: dict[str, Any] | None = None
@@ -185,6 +197,8 @@ def _generate(argv: Sequence[str], running: Running) -> tuple[dict[str, Any], fl
                     result = note
                     continue
                 cpu.append(running.cpu_seconds())
+                generator = psutil.Process(process.pid).cpu_times()
+                rest.append(_busy_seconds() - cpu[-1] - generator.user - generator.system)
                 times.append(time.monotonic())
                 memory = running.memory_bytes()
             said = process.stderr.read().decode("utf-8", "replace").strip()
@@ -196,7 +210,7 @@ def _generate(argv: Sequence[str], running: Running) -> tuple[dict[str, Any], fl
                     process.kill()
     if result is None or len(cpu) != 2:
         raise PipetraceError(f"the load generator failed ({said.splitlines()[-1] if said else 'it printed nothing'}).")
-    return result, cpu[1] - cpu[0], times[1] - times[0], memory
+    return result, cpu[1] - cpu[0], times[1] - times[0], memory, max(0.0, rest[1] - rest[0])
 
 
 def _group_figures(value: dict[str, Any]) -> GroupFigures:

@@ -36,13 +36,13 @@ def where_handlers_ran(verdict: Verdict) -> str:
     """One sentence about whether moved handlers really ran on their stages."""
     if not verdict.moved:
         return "The plan moves no handler, so both are the same program on one event loop."
-    if not verdict.notes.calls:
-        return (
-            f"Nothing ran on a stage: none of the {len(verdict.moved)} moved handler(s) was called; "
-            "the requests do not reach them, so this proves little."
-        )
     away = sum(remote for _, remote, _ in verdict.notes.calls)
     stayed = sum(local for _, _, local in verdict.notes.calls)
+    if away + stayed == 0:
+        return (
+            f"Nothing ran on a stage: no moved handler ({len(verdict.moved)} in the plan) was called, so this proves "
+            "little; give requests that reach them, or --linger S if a timer calls them."
+        )
     ran = sum(1 for _, remote, _ in verdict.notes.calls if remote)
     if away == 0:
         return (
@@ -137,6 +137,7 @@ def figures_json(figures: Figures) -> dict[str, Any]:
         "cpu_ms_per_request": None if figures.cpu_ms_per_request is None else round(figures.cpu_ms_per_request, 4),
         "cores": round(figures.cores, 3),
         "memory_mb": round(figures.memory_mb, 1),
+        "others_cores": round(figures.others, 3),
         "groups": {
             name: {
                 "per_second": round(one.per_second, 2),

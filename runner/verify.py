@@ -19,7 +19,7 @@ from pathlib import Path
 
 from pipetrace.runner import measure as measuring
 from pipetrace.runner.compare import Difference, PhaseVerdict, Places, compare_phase
-from pipetrace.runner.launch import Running, start
+from pipetrace.runner.launch import Running, start, wait_until
 from pipetrace.runner.pattern import learn
 from pipetrace.runner.replay import Options, Replayed, reachable, replay
 from pipetrace.runner.requests import Request
@@ -38,6 +38,8 @@ class VerifyOptions:
 
     clients: int = 8
     timeout_s: float = 20.0
+    linger_s: float = 0.0
+    """Seconds that each runs on after the replay, for what timers do."""
     measure: bool = True
     duration_s: float = 4.0
     rounds: int = 2
@@ -208,6 +210,9 @@ def _run(work: _Work, launch: Callable[[], Running], label: str, shake: int | No
                 work.requests = reachable(running, work.requests)
                 work.left_out -= len(work.requests)
             replayed = replay(running, work.requests, options)
+            if work.options.linger_s > 0:
+                work.options.say(f"{label}: running on for {work.options.linger_s:g} s")
+                wait_until(lambda: not running.alive(), work.options.linger_s)
             notes = read_notes(running, running.output.parent)
         finally:
             running.stop()

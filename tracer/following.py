@@ -31,7 +31,7 @@ _OBEY_S = 8.0
 """How long the application's first process may take to end the recording (it may be in a long computation)."""
 _OTHERS_S = 1.0
 """How long its other processes and threads may take."""
-_GRACE_S = 4.0
+_GRACE_S = 3.0
 """How long it may take to end after a signal before the next, harder one."""
 
 
@@ -97,8 +97,8 @@ class Following:
         self.load_status: int | None = None
         self.port: int | None = None
         """Port that the load was started for."""
-        self.killed: list[int] = []
-        """Processes that ended by a signal that did not come from here, or had to be killed."""
+        self.had_to_kill = False
+        """The application did not end when it was asked to."""
         self.started = time.monotonic()
         self.duration_s = 0.0
         try:
@@ -182,7 +182,7 @@ class Following:
     def close(self) -> None:
         """Free everything; ends what still runs."""
         self._end_load()
-        if self.process is not None:
+        if self.process is not None and self.process.poll() is None:
             self._signal(signal.SIGKILL)
             self.process.wait()
         self.metrics.close()
@@ -265,16 +265,16 @@ class Following:
 
     def _end_application(self, first: signal.Signals) -> None:
         assert self.process is not None
-        for number in dict.fromkeys((first, signal.SIGTERM, signal.SIGKILL)):
-            if self.process.poll() is not None:
-                break
-            asked = self._interrupts()
+        if self.process.poll() is not None:
+            return  # it ended by itself; what it left behind it meant to leave
+        for number in dict.fromkeys((first, signal.SIGTERM)):
             self._signal(number)
             deadline = time.monotonic() + _GRACE_S
-            while self.process.poll() is None and time.monotonic() < deadline and self._interrupts() == asked:
+            while self.process.poll() is None and time.monotonic() < deadline and self._interrupts() < 2:
                 time.sleep(_POLL_S)
-        # What it started and left behind.
+        self.had_to_kill = self.process.poll() is None
         self._signal(signal.SIGKILL)
+        self.process.wait()
 
     def _signal(self, number: signal.Signals) -> None:
         assert self.process is not None

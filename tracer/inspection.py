@@ -23,7 +23,7 @@ class Inspection:
         self._profile = profile
         self._wake = threading.Event()
         self._stop = False
-        self._exiting = False
+        self._exiting = self._leaving = False
         self._begun_ns = 0
         self.stats: dict[str, Any] = {}
         """What the agent measured of itself; empty until the end."""
@@ -59,12 +59,15 @@ class Inspection:
         session.call("Runtime.enable")
         session.listen("Runtime.bindingCalled", self._on_binding)
         session.call("Runtime.addBinding", name="$pxExit")
+        # A process that signals itself runs its end at once, without an exit event, and waits for us to leave.
+        session.listen("NodeRuntime.waitingForDisconnect", lambda params: self._leave())
+        session.call("NodeRuntime.notifyWhenWaitingForDisconnect", enabled=True)
         session.call("Profiler.enable")
         session.call("Profiler.setSamplingInterval", interval=_INTERVAL_US)
         self._begin(session)
         session.evaluate(f"{_CONTROL}.attach()")
         waited = 0.0
-        while not (self._stop or self._exiting):
+        while not (self._stop or self._exiting or self._leaving):
             if self._wake.wait(0.25):
                 break
             waited += 0.25
@@ -75,6 +78,8 @@ class Inspection:
                 self._fetch(session)
                 self._begin(session)
         self._fetch(session)
+        if self._leaving:
+            return  # its JavaScript runs no more
         if self._stop:
             session.evaluate(f"{_CONTROL}.stop()")
         self.stats = json.loads(session.evaluate(f"{_CONTROL}.stats()") or "{}")
@@ -87,6 +92,10 @@ class Inspection:
     def _begin(self, session: Session) -> None:
         self._begun_ns = time.time_ns()
         session.call("Profiler.start")
+
+    def _leave(self) -> None:
+        self._leaving = True
+        self._wake.set()
 
     def _on_binding(self, params: dict[str, Any]) -> None:
         if params.get("name") == "$pxExit":

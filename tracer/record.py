@@ -131,9 +131,11 @@ def _write(
     path = options.output or _default_output(name, created)
     ids = process_ids(spool)
     listeners = following.listeners()
-    partial = _partial_reason(spool, ending)
     by_itself = ending is Ending.BY_ITSELF
     inspected = candidate.inspection.stats if candidate.inspection else {}
+    # On a full disk the agent cannot even write how much it lost.
+    lost = max(spool.lost_records, int(inspected.get("lost") or 0))
+    partial = _partial_reason(spool, lost, ending)
     meta: dict[str, Any] = {
         "tool_version": __version__,
         "created": created.isoformat(timespec="seconds"),
@@ -152,7 +154,7 @@ def _write(
         "signal": _signal_name(status) if by_itself and status < 0 else None,
         "memory_mode": options.memory,
         "init_end_ns": spool.init_end_ns,
-        "lost_records": spool.lost_records,
+        "lost_records": lost,
         "on_port": options.on_port,
         "load_exit_code": following.load_status,
         "listeners": listener_entries(listeners, ids),
@@ -279,10 +281,10 @@ def _refuse_empty(spool: SpoolTables, ending: Ending, status: int) -> None:
     )
 
 
-def _partial_reason(spool: SpoolTables, ending: Ending) -> str:
+def _partial_reason(spool: SpoolTables, lost: int, ending: Ending) -> str:
     """Say what is missing in the trace; '' when nothing is."""
-    if spool.lost_records:
-        return f"{spool.lost_records} records could not be written (disk full?)."
+    if lost:
+        return f"{lost} records could not be written to {tempfile.gettempdir()} (disk full?)."
     if ending is Ending.BY_ITSELF:
         table = spool.process
         for kind, pid, ended in zip(table["kind"], table["pid"], table["ended_ns"], strict=True):
@@ -319,6 +321,8 @@ def _remarks(
             yield f"{file.path} was left alone: {file.reason}"
     if partial:
         yield f"The trace is partial: {partial}"
+    if following.had_to_kill:
+        yield "The application did not end when it was asked to, and was killed."
     if following.load_status:
         yield f"The load ended with {describe_status(following.load_status)}; check the command given with --on-port."
     if captured is not None and captured.bounded:

@@ -4,7 +4,8 @@
 // A server unchanged, several times, by Node's cluster module: node cluster.js WORKERS script [arguments …]
 // Every worker has its own memory, so sessions, caches and counters of the application come apart.
 
-const cluster = require('node:cluster');
+/** @type {import('node:cluster').Cluster} */
+const cluster = /** @type {any} */ (require('node:cluster'));
 const path = require('node:path');
 
 const [workers, script, ...args] = process.argv.slice(2);

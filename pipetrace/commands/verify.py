@@ -59,6 +59,13 @@ from pipetrace.runner.verify import Verdict, VerifyOptions, verify
     metavar="S",
     help="Longest wait for one answer.",
 )
+@click.option(
+    "--linger",
+    default=0.0,
+    type=click.FloatRange(0),
+    metavar="S",
+    help="Let each run S seconds longer after the replay, for what timers do.",
+)
 @click.option("--no-measure", is_flag=True, help="Compare only.")
 @click.option(
     "--duration",
@@ -73,8 +80,8 @@ from pipetrace.runner.verify import Verdict, VerifyOptions, verify
 @click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
 def command(
     staged: Path, arguments: tuple[str, ...], requests_path: Path | None, limit: int, transport: str,
-    replicas: int | None, concurrency: int, timeout: float, no_measure: bool, duration: float, rounds: int,
-    json_wanted: bool, quiet: bool,
+    replicas: int | None, concurrency: int, timeout: float, linger: float, no_measure: bool,
+    duration: float, rounds: int, json_wanted: bool, quiet: bool,
 ) -> int:  # fmt: skip
     """Replay requests against the original and the staged application in STAGED and compare byte by byte.
 
@@ -92,13 +99,15 @@ def command(
         requests = select(read_requests(path), limit)
         show = not quiet and sys.stderr.isatty()
         options = VerifyOptions(
-            clients=concurrency, timeout_s=timeout, measure=not no_measure, duration_s=duration, rounds=rounds,
-            arguments=arguments or None, replicas=replicas, say=_progress if show else lambda text: None,
+            clients=concurrency, timeout_s=timeout, linger_s=linger, measure=not no_measure, duration_s=duration,
+            rounds=rounds, arguments=arguments or None, replicas=replicas, say=_progress if show else lambda text: None,
         )  # fmt: skip
-        with open_transport(transport) as opened:
-            verdict = verify(app, requests, opened, options)
-        if show:
-            _progress("")
+        try:
+            with open_transport(transport) as opened:
+                verdict = verify(app, requests, opened, options)
+        finally:
+            if show:
+                _progress("")
     except UsageError:
         raise
     except PipetraceError as error:

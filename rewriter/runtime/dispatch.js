@@ -184,6 +184,10 @@ class Pool {
     /** @type {{session: Session, message: Message}[]} */
     this.queue = [];
     this.turn = 0;
+    /** Processes that have joined so far. */
+    this.joined = 0;
+    /** The broker is away. */
+    this.suspended = false;
     // Where state lives nothing may run in its stead: calls wait until the stage is there.
     this.exclusive = Boolean(context.plan && context.plan.ownsState(stage));
     /** @type {NodeJS.Timeout | null} */
@@ -197,6 +201,7 @@ class Pool {
     /** @type {Replica | null} */
     let best = null;
     const { replicas } = this;
+    if (this.suspended) return null;
     for (let i = 0; i < replicas.length; i += 1) {
       const replica = /** @type {Replica} */ (replicas[(this.turn + i) % replicas.length]);
       if (!replica.ready) continue;
@@ -257,6 +262,14 @@ class Dispatcher {
       this.pools.set(stage, pool);
     }
     return pool;
+  }
+
+  /** @param {boolean} suspended  nobody can be reached for now */
+  suspend(suspended) {
+    for (const pool of this.pools.values()) {
+      pool.suspended = suspended;
+      pool.advance();
+    }
   }
 
   /** @param {Handler} handler @param {Function} original @param {any} self @param {any[]} args @param {any[]} captures @returns {any} */
@@ -429,7 +442,7 @@ class Dispatcher {
   /** @returns {any[]} */
   describe() {
     return [...this.pools.values()].flatMap((pool) => pool.replicas.map((replica) => ({
-      stage: pool.stage, replica: replica.number, ready: replica.ready, waiting: replica.waiting, queued: pool.queue.length,
+      stage: pool.stage, replica: replica.number, ready: replica.ready && !pool.suspended, waiting: replica.waiting, queued: pool.queue.length,
       outstanding: replica.outstanding, restarts: replica.restarts, utilization: replica.utilization(),
       sent: replica.peer ? replica.peer.sent : 0, received: replica.peer ? replica.peer.received : 0,
       accesses: replica.peer ? replica.peer.accesses : 0,

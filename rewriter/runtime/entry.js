@@ -29,10 +29,20 @@ const LONGEST_WAIT_MS = 10_000;
 const MAX_FAILURES = 3;
 
 /**
- * Starts replicas; the two transports offer this.
- * @typedef {object} Transport
- * @property {(options: {stage: string, replica: number, initial: [string, any][]}, events: {onBatch: (batch: Message[]) => void,
- *   onExit: (reason: string) => void}) => {link: Link, utilization: () => number}} start
+ * @typedef {{onBatch: (batch: Message[]) => void, onExit: (reason: string) => void}} LinkEvents
+ * @typedef {{link: Link, utilization: () => number}} Opened
+ * @typedef {(events: LinkEvents) => Opened} Open
+ */
+/**
+ * Starts the replicas itself.
+ * @typedef {object} ThreadTransport
+ * @property {(options: {stage: string, replica: number, initial: [string, any][]}, events: LinkEvents) => Opened} start
+ */
+/**
+ * Finds replicas that others have started.
+ * @typedef {object} BrokerTransport
+ * @property {(options: {initial: [string, any][], onJoin: (found: {stage: string, open: Open}) => void,
+ *   onBroker: (there: boolean) => void}) => void} discover
  */
 
 /** @type {Map<number, ((index: number) => void)[]>} */
@@ -57,27 +67,26 @@ function whenListening(index, tell) {
 }
 
 class Entry {
-  /** @param {Dispatcher} dispatcher @param {Transport} transport */
-  constructor(dispatcher, transport) {
+  /** @param {Dispatcher} dispatcher */
+  constructor(dispatcher) {
     this.dispatcher = dispatcher;
-    this.transport = transport;
-    /** @type {Map<Peer, Replica>} */
-    this.replicas = new Map();
     /** @type {Map<Replica, number>} */
     this.failures = new Map();
   }
 
-  /** @param {Replica} replica */
-  start(replica) {
+  /** @param {Replica} replica @param {Open} open @param {(reason: string, wasReady: boolean, lived: number) => void} after  what to do when it has ended */
+  attach(replica, open, after) {
     const { stage } = replica.pool;
     /** @type {Peer | null} */ let peer = null;
     const started = performance.now();
-    const { link, utilization } = this.transport.start(
-      { stage, replica: replica.number, initial: init.collect() },
-      {
-        onBatch: (batch) => /** @type {Peer} */ (peer).receive(batch),
-        onExit: (reason) => this.lost(replica, /** @type {Peer} */ (peer), reason, performance.now() - started),
-      });
+    const { link, utilization } = open({
+      onBatch: (batch) => /** @type {Peer} */ (peer).receive(batch),
+      onExit: (reason) => {
+        const wasReady = replica.ready;
+        this.lost(replica, /** @type {Peer} */ (peer));
+        after(reason, wasReady, performance.now() - started);
+      },
+    });
     peer = new Peer(stage, link, {
       onCall: (from, message) => this.onCall(from, message),
       onCallMessage: (from, session, message) => this.dispatcher.onCallMessage(from, session, message),
@@ -85,34 +94,52 @@ class Entry {
     }, 0);
     replica.peer = peer;
     replica.utilization = utilization;
-    this.replicas.set(peer, replica);
   }
 
-  /** @param {Replica} replica @param {Peer} peer @param {string} reason @param {number} lived milliseconds */
-  lost(replica, peer, reason, lived) {
-    if (replica.peer !== peer) return;
-    const wasReady = replica.ready;
+  /** @param {Replica} replica @param {Peer} peer */
+  lost(replica, peer) {
     replica.ready = false;
     replica.peer = null;
     replica.listens = -1;
-    this.replicas.delete(peer);
-    const { stage } = replica.pool;
-    if (wasReady) {
-      violations.note(`stage ${stage} (replica ${replica.number}) ended: ${reason}; it is started again.`);
-      if (replica.pool.exclusive) violations.note(`the state that stage ${stage} owned is as after the start.`);
-    }
-    peer.fail((session) => errors.stageDied(stage, session.handler));
+    peer.fail((session) => errors.stageDied(replica.pool.stage, session.handler));
     replica.waiting = 0;
     replica.outstanding = 0;
     replica.pool.advance();
-    const failures = lived > LONGEST_WAIT_MS ? 0 : this.failures.get(replica) || 0;
-    this.failures.set(replica, failures + 1);
-    if (!wasReady && failures + 1 >= MAX_FAILURES) {
-      violations.note(`stage ${stage} does not start (${reason}); its handlers run on the entry stage.`);
-      return;
-    }
-    replica.restarts += 1;
-    setTimeout(() => this.start(replica), Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** failures)).unref();
+  }
+
+  /** @param {Replica} replica @param {ThreadTransport} transport starts it, and starts it again when it ends */
+  start(replica, transport) {
+    const { stage } = replica.pool;
+    const options = { stage, replica: replica.number, initial: init.collect() };
+    this.attach(replica, (events) => transport.start(options, events), (reason, wasReady, lived) => {
+      if (wasReady) {
+        violations.note(`stage ${stage} (replica ${replica.number}) ended: ${reason}; it is started again.`);
+        if (replica.pool.exclusive) violations.note(`the state that stage ${stage} owned is as after the start.`);
+      }
+      const failures = lived > LONGEST_WAIT_MS ? 0 : this.failures.get(replica) || 0;
+      this.failures.set(replica, failures + 1);
+      if (!wasReady && failures + 1 >= MAX_FAILURES) {
+        violations.note(`stage ${stage} does not start (${reason}); its handlers run on the entry stage.`);
+        return;
+      }
+      replica.restarts += 1;
+      setTimeout(() => this.start(replica, transport), Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** failures)).unref();
+    });
+  }
+
+  /** @param {string} stage @param {Open} open takes a process that has joined into service */
+  join(stage, open) {
+    const pool = this.dispatcher.pools.get(stage);
+    if (!pool) return;
+    const replica = new Replica(pool, pool.joined);
+    pool.joined += 1;
+    pool.replicas.push(replica);
+    this.attach(replica, open, (reason, wasReady) => {
+      pool.replicas.splice(pool.replicas.indexOf(replica), 1);
+      if (!wasReady) return;
+      violations.note(`stage ${stage} (replica ${replica.number}) is gone: ${reason}.`);
+      if (pool.exclusive) violations.note(`the state that stage ${stage} owned is gone with it.`);
+    });
   }
 
   /** @param {Replica} replica @param {Peer} peer @param {Message} message */
@@ -143,6 +170,7 @@ class Entry {
         break;
       }
       case M.VIOLATION: violations.record(JSON.parse(message[1])); break;
+      case M.LEAVING: replica.ready = false; break;
       case M.FAILED:
         violations.note(`stage ${replica.pool.stage} does not start: ${message[1]}.`);
         peer.link.close();
@@ -199,13 +227,12 @@ class Entry {
 
 /**
  * Makes this process the entry stage.
- * @param {(entryFile: string, env: NodeJS.ProcessEnv) => Transport} makeTransport
+ * @param {(entryFile: string, env: NodeJS.ProcessEnv) => ThreadTransport | BrokerTransport} makeTransport
  * @param {string} entryFile @param {NodeJS.ProcessEnv} env as it was before the program ran
  */
 function become(makeTransport, entryFile, env) {
   const dispatcher = new Dispatcher();
   context.dispatcher = dispatcher;
-  /** @type {Entry | null} */ let entry = null;
   watchListeners((index) => {
     for (const tell of awaited.get(index) || []) tell(index);
     awaited.delete(index);
@@ -213,14 +240,22 @@ function become(makeTransport, entryFile, env) {
   init.whenInitOver(false, () => {
     context.initOver = true;
     const plan = /** @type {import('./plan.js').Plan} */ (context.plan);
-    entry = new Entry(dispatcher, makeTransport(fs.realpathSync(entryFile), env));
+    const entry = new Entry(dispatcher);
+    const transport = makeTransport(fs.realpathSync(entryFile), env);
     for (const [stage, count] of replicaCounts(plan, process.env.PIPETRACE_REPLICAS)) {
       const pool = dispatcher.pool(stage);
-      for (let number = 0; number < count; number += 1) {
+      for (let number = 0; 'start' in transport && number < count; number += 1) {
         const replica = new Replica(pool, number);
         pool.replicas.push(replica);
-        entry.start(replica);
+        entry.start(replica, transport);
       }
+    }
+    if ('discover' in transport) {
+      transport.discover({
+        initial: init.collect(),
+        onJoin: ({ stage, open }) => entry.join(stage, open),
+        onBroker: (there) => dispatcher.suspend(!there),
+      });
     }
     metrics.serve(process.env.PIPETRACE_METRICS_PORT);
     setImmediate(() => program.buildIndex()).unref();

@@ -161,8 +161,8 @@ function silenceOutput(outside, terminal) {
   }
 }
 
-/** @param {Outside} outside */
-function silenceProcess(outside) {
+/** @param {Outside} outside @param {boolean} thread */
+function silenceProcess(outside, thread) {
   for (const name of /** @type {const} */ (['on', 'addListener', 'once', 'prependListener', 'prependOnceListener'])) {
     const original = process[name];
     patch(process, name, /** @this {any} @param {string} event @param {any[]} rest */ function (event, ...rest) {
@@ -176,13 +176,15 @@ function silenceProcess(outside) {
     else outside.exit(Number(code === undefined ? process.exitCode || 0 : code));
     Reflect.apply(exit, process, [code]);
   });
+  // The stage's own: nobody but the runtime may take errors here.
+  patch(process, 'setUncaughtExceptionCaptureCallback', () => undefined);
+  if (!thread) return;
   // The working directory and the user belong to the process, in which the entry has set them already.
-  for (const name of ['chdir', 'umask', 'setuid', 'setgid', 'seteuid', 'setegid', 'setgroups', 'initgroups',
-    'setUncaughtExceptionCaptureCallback', 'abort', 'disconnect', 'kill']) {
-    if (typeof (/** @type {any} */ (process)[name]) !== 'function') continue;
-    if (name === 'kill' || name === 'umask') continue;
-    patch(process, name, () => undefined);
+  for (const name of ['chdir', 'setuid', 'setgid', 'seteuid', 'setegid', 'setgroups', 'initgroups']) {
+    if (typeof (/** @type {any} */ (process)[name]) === 'function') patch(process, name, () => undefined);
   }
+  const umask = process.umask;
+  patch(process, 'umask', () => umask());
 }
 
 /** @param {Outside} outside errors that nobody catches are raised where the application's own handlers are */
@@ -215,7 +217,7 @@ function isolate(outside, facts) {
   silenceListeners(outside.listen);
   silenceTimers();
   silenceOutput(outside, facts.terminal);
-  silenceProcess(outside);
+  silenceProcess(outside, facts.thread);
   if (facts.thread) {
     hideThread();
     // Node puts the script's name in after the preloaded modules have run.

@@ -43,8 +43,8 @@ module.exports = Object.freeze({
   INITIAL_VALUE: 19,
   /** reason: the program did not start on the stage */
   FAILED: 20,
-  /** list of the sender's calls that the receiver should know */
-  HEARTBEAT: 21,
+  /** the stage ends soon and takes no more calls */
+  LEAVING: 21,
 
   /** In place of a function: an operation on an object that stayed on its stage. */
   REFLECT: -1,

@@ -24,6 +24,7 @@ const violations = require('./violations.js');
  * @property {() => void} ref  keeps the process alive
  * @property {() => void} unref
  * @property {() => void} close
+ * @property {() => void} [drain]  waits until everything has left this process
  */
 /**
  * @typedef {object} Delegate
@@ -97,6 +98,7 @@ class Peer {
 
   /** @param {Message} message joins the messages of this tick */
   send(message) {
+    if (this.closed) return;
     this.out.push(message);
     if (!this.scheduled) {
       this.scheduled = true;

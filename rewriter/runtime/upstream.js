@@ -35,7 +35,9 @@ function fail(error) {
   }
   failed = true;
   upstream().send([M.FAILED, text]);
-  upstream().flush();
+  flush();
+  // A process has nobody who would end it.
+  if (upstream().link.drain) leaveNow(1);
 }
 
 /** @param {Peer} _peer @param {Message} message */
@@ -64,20 +66,70 @@ function askInitial(name) {
   return answers.get(name);
 }
 
+/** Servers that the program would listen with here. */
+let listens = 0;
+const exit = process.exit;
+const { on } = process;
+/** How long a stage that is told to end finishes what it has begun. */
+const LEAVE_MS = 10_000;
+
+/** @param {Link} link @returns {Peer} */
+function open(link) {
+  const peer = new Peer('entry', link, { onCall: stage.onCall, onCallMessage: stage.onCallMessage, onControl }, 1);
+  context.upstream = peer;
+  return peer;
+}
+
+/** Lets everything that was said reach the entry, before this process or thread ends. */
+function flush() {
+  const { link } = upstream();
+  upstream().flush();
+  if (link.drain) link.drain();
+}
+
+/** @param {string} reason the entry is gone, or the broker was away for long */
+function lost(reason) {
+  violations.note(`stage ${context.stage} has lost its entry stage: ${reason}.`);
+  upstream().fail((session) => errors.stageDied('entry', session.handler));
+}
+
+/** @param {Link} link the entry that runs this program is back */
+function rejoin(link) {
+  open(link).send([M.READY, listens]);
+}
+
+/** @param {number} code ends this process at once */
+function leaveNow(code) {
+  Reflect.apply(exit, process, [code]);
+}
+
+/** Ends this process when what it has begun is done. */
+function leave() {
+  const deadline = performance.now() + LEAVE_MS;
+  upstream().send([M.LEAVING]);
+  const check = () => {
+    const busy = [...upstream().sessions.values()].some((session) => !session.done);
+    if (busy && performance.now() < deadline) {
+      setTimeout(check, 20);
+      return;
+    }
+    upstream().flush();
+    upstream().link.close();
+    flush();
+    leaveNow(0);
+  };
+  setTimeout(check, 20);
+}
+
 /**
  * Makes this thread or process a stage.
  * @param {(onBatch: (batch: Message[]) => void) => Link} connect
  * @param {{thread: boolean, argv: string[], initial: [string, any][], terminal: {tty: boolean[], columns: number | undefined}}} facts
  */
 function become(connect, facts) {
-  /** @type {Peer | null} */
-  let peer = null;
-  const link = connect((batch) => /** @type {Peer} */ (peer).receive(batch));
-  peer = new Peer('entry', link, { onCall: stage.onCall, onCallMessage: stage.onCallMessage, onControl }, 1);
-  context.upstream = peer;
+  open(connect((batch) => upstream().receive(batch)));
   init.accept(facts.initial);
-  const { send } = { send: (/** @type {Message} */ message) => upstream().send(message) };
-  let listens = 0;
+  const send = (/** @type {Message} */ message) => upstream().send(message);
   isolation.isolate({
     listen(index) {
       listens += 1;
@@ -87,7 +139,7 @@ function become(connect, facts) {
     print: (fd, data) => send([M.PRINT, fd, data]),
     exit(code) {
       send([M.EXIT, code]);
-      upstream().flush();
+      flush();
     },
     raise(kind, error) {
       send([M.RAISE, kind, init.toTokens(error) || init.toTokens(new Error(String(error && error.message)))]);
@@ -95,6 +147,7 @@ function become(connect, facts) {
     },
     failed: fail,
   }, facts);
+  if (!facts.thread) for (const signal of ['SIGTERM', 'SIGINT']) Reflect.apply(on, process, [signal, leave]);
   init.whenInitOver(true, () => {
     if (failed) return;
     context.initOver = true;
@@ -104,4 +157,4 @@ function become(connect, facts) {
   });
 }
 
-module.exports = { become, askInitial };
+module.exports = { become, askInitial, lost, rejoin, leaveNow };
