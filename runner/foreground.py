@@ -8,7 +8,9 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pipetrace.runner.launch import STARTUP_PROBE, port_in_use, stop_groups
@@ -30,6 +32,43 @@ _FROM_TERMINAL = frozenset({signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal
 """What a terminal sends to the whole foreground group, so that the application has it already."""
 
 
+_START_AGAIN = 75
+"""Exit status by which a stage process asks to be started anew."""
+
+_LONGEST_BACK_OFF_S = 30.0
+
+
+class _StageProcess:
+    """One stage process that is started again, ever later, when it ends while the application runs."""
+
+    def __init__(self, argv: Sequence[str], cwd: Path, env: Mapping[str, str], before: Callable[[], None]) -> None:
+        self.name = env["PIPETRACE_STAGE"]
+        self._start = lambda: subprocess.Popen(
+            list(argv), cwd=cwd, env=dict(env), stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=before
+        )
+        self.process = self._start()
+        self._failures = 0
+        self._started = time.monotonic()
+        self._due: float | None = None
+
+    def look_after(self, say: Callable[[str], None]) -> None:
+        """Notice that it ended, and start it again when it is time."""
+        status = self.process.poll()
+        if status is None:
+            return
+        now = time.monotonic()
+        if self._due is None:
+            lived = now - self._started
+            self._failures = 0 if lived > _LONGEST_BACK_OFF_S or status == _START_AGAIN else self._failures + 1
+            wait = 0.0 if self._failures == 0 else min(_LONGEST_BACK_OFF_S, 0.25 * 2 ** (self._failures - 1))
+            self._due = now + wait
+            if status != _START_AGAIN:
+                ended = f"exit status {status}" if status >= 0 else f"signal {-status}"
+                say(f"a process of {self.name} ended with {ended}; starting it again in {wait:g} s")
+        if now >= self._due:
+            self.process, self._started, self._due = self._start(), now, None
+
+
 def run_in_foreground(
     staged: StagedApp,
     transport: Transport,
@@ -43,53 +82,50 @@ def run_in_foreground(
     """Run until the application ends and return its exit status (128 + N when signal N ended it).
 
     With `stage` only a process of that stage is run. Otherwise the entry is, and over NATS the other stages with
-    it; those are stopped when the entry has ended.
+    it: those are started again when they end before the entry, and stopped when it has ended.
     """
     argv = staged.staged_command(arguments)
     scratch = Path(tempfile.mkdtemp(prefix="pipetrace-run-"))
-    helpers: list[subprocess.Popen[bytes]] = []
+    helpers: list[_StageProcess] = []
     failure = scratch / "failure.jsonl"
     with _blocked_signals() as unblock:
         try:
             if stage is None and transport.processes and staged.moved:
+                # A name of its own, so that two applications, or two starts of one, do not meet on a broker.
+                group = group or f"run-{uuid.uuid4().hex[:12]}"
                 for name, count in replica_counts(staged, replicas):
                     env = stage_environment(staged, transport, stage=name, replicas=replicas, group=group)
-                    helpers += [
-                        subprocess.Popen(
-                            argv,
-                            cwd=staged.cwd,
-                            env=env,
-                            stdin=subprocess.DEVNULL,
-                            start_new_session=True,
-                            preexec_fn=unblock,
-                        )
-                        for _ in range(count)
-                    ]
+                    helpers += [_StageProcess(argv, staged.cwd, env, unblock) for _ in range(count)]
                 say(f"{len(helpers)} stage process(es) started")
             env = stage_environment(staged, transport, stage=stage or "entry", replicas=replicas, group=group)
-            # The mask has to be given back in the child: a blocked SIGTERM would stay blocked there.
             env["PIPETRACE_FAILURE_FILE"] = str(failure)
             argv[1:1] = ["--require", str(STARTUP_PROBE)]
-            process = subprocess.Popen(argv, cwd=staged.cwd, env=env, preexec_fn=unblock)
-            status = _wait(process)
+            while True:
+                # The mask has to be given back in the child: a blocked SIGTERM would stay blocked there.
+                process = subprocess.Popen(argv, cwd=staged.cwd, env=env, preexec_fn=unblock)
+                status = _wait(process, helpers, say)
+                if stage in (None, "entry") or status != _START_AGAIN:
+                    break
             taken = port_in_use(failure)
             if status != 0 and taken is not None:
                 say(f"the port {taken} is in use; stop the process that has it, or give another port after `--`.")
         finally:
-            stop_groups(helpers, 5.0)
+            stop_groups([helper.process for helper in helpers], 5.0)
             shutil.rmtree(scratch, ignore_errors=True)
     return status if status >= 0 else 128 - status
 
 
-def _wait(process: subprocess.Popen[bytes]) -> int:
+def _wait(process: subprocess.Popen[bytes], helpers: Sequence[_StageProcess], say: Callable[[str], None]) -> int:
     """Wait for the end of a process; pass signals on that were sent to us and not to it as well."""
-    if not hasattr(signal, "sigwaitinfo"):
+    if not hasattr(signal, "sigtimedwait"):
         return process.wait()
     while process.poll() is None:
-        received = signal.sigwaitinfo([*_PASSED_ON, signal.SIGCHLD])
-        number = signal.Signals(received.si_signo)
-        if number == signal.SIGCHLD:
+        for helper in helpers:
+            helper.look_after(say)
+        received = signal.sigtimedwait([*_PASSED_ON, signal.SIGCHLD], 0.25 if helpers else 60.0)
+        if received is None or received.si_signo == signal.SIGCHLD:
             continue
+        number = signal.Signals(received.si_signo)
         sent_by_terminal = number in _FROM_TERMINAL and received.si_pid == 0
         if not sent_by_terminal:
             with contextlib.suppress(ProcessLookupError):
