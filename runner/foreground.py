@@ -43,13 +43,21 @@ class _StageProcess:
 
     def __init__(self, argv: Sequence[str], cwd: Path, env: Mapping[str, str], before: Callable[[], None]) -> None:
         self.name = env["PIPETRACE_STAGE"]
-        self._start = lambda: subprocess.Popen(
-            list(argv), cwd=cwd, env=dict(env), stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=before
-        )
-        self.process = self._start()
+        self._argv, self._cwd, self._env, self._before = list(argv), cwd, dict(env), before
         self._failures = 0
-        self._started = time.monotonic()
         self._due: float | None = None
+        self._started = time.monotonic()
+        self.process = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            self._argv,
+            cwd=self._cwd,
+            env=self._env,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=self._before,
+        )
 
     def look_after(self, say: Callable[[str], None]) -> None:
         """Notice that it ended, and start it again when it is time."""
@@ -147,5 +155,5 @@ def _blocked_signals() -> Iterator[Callable[[], None]]:
         sys.stdout.flush()
         # What came after the application had ended is for nobody.
         while signal.sigpending() & {*_PASSED_ON}:
-            signal.sigwaitinfo(list(_PASSED_ON))
+            signal.sigwait(_PASSED_ON)
         unblock()

@@ -125,7 +125,7 @@ class Following:
         """
         assert self.process is not None
         orders = self._orders
-        told_at = -1.0
+        told = ""
         while True:
             self._observe()
             status = self.process.poll()
@@ -139,9 +139,10 @@ class Following:
                 return Ending.LOAD
             if orders.duration_s is not None and now >= orders.duration_s:
                 return Ending.DURATION
-            if now - told_at >= 0.5:
-                told_at = now
-                say(self._progress(now))
+            progress = self._progress()
+            if progress != told:
+                told = progress
+                say(progress)
             time.sleep(_POLL_S)
 
     def stop(self, ending: Ending) -> None:
@@ -281,14 +282,12 @@ class Following:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, number)
 
-    def _progress(self, now: float) -> str:
+    def _progress(self) -> str:
         if self.load is not None:
-            return f"recording {now:.0f} s, load on port {self.port}"
-        listeners = self.listeners()
-        ports = ", ".join(str(listener.port) for listener in listeners if listener.port)
-        if ports:
-            return f"recording {now:.0f} s, the application listens on {ports}; Ctrl-C stops"
-        return f"recording {now:.0f} s; Ctrl-C stops"
+            return f"the load runs against port {self.port}"
+        ports = ", ".join(str(listener.port) for listener in self.listeners() if listener.port)
+        where = f"the application listens on {ports}; " if ports else ""
+        return f"recording, {where}Ctrl-C ends it and keeps the data"
 
 
 def _runs(pid: int) -> bool:

@@ -79,27 +79,24 @@ def command(
     pipetrace record node app.js
     pipetrace record --on-port 'autocannon -d 10 http://127.0.0.1:$PORT/' -- npm start
     """
-    progress = _Progress(sys.stderr.isatty() and not quiet)
-    try:
-        recorded = record(
-            RecordOptions(
-                command=command,
-                output=output,
-                force=force,
-                on_port=on_port,
-                duration_s=duration_s,
-                wait_s=wait_s,
-                memory=memory,
-                capture_requests=capture_requests,
-                max_requests=max_requests,
-                name=name,
-                app=app,
-                stdout=2 if as_json else None,
-            ),
-            progress.say,
-        )
-    finally:
-        progress.clear()
+    talks = sys.stderr.isatty() and not quiet
+    recorded = record(
+        RecordOptions(
+            command=command,
+            output=output,
+            force=force,
+            on_port=on_port,
+            duration_s=duration_s,
+            wait_s=wait_s,
+            memory=memory,
+            capture_requests=capture_requests,
+            max_requests=max_requests,
+            name=name,
+            app=app,
+            stdout=2 if as_json else None,
+        ),
+        lambda line: click.echo(f"pipetrace: {line}", err=True) if talks else None,
+    )
     if as_json:
         click.echo(json.dumps(_described(recorded)))
     if not quiet:
@@ -132,23 +129,3 @@ def _described(recorded: Recorded) -> dict[str, object]:
         **recorded.counts,
         "meta": recorded.meta,
     }
-
-
-class _Progress:
-    """One line on the terminal that is written over."""
-
-    def __init__(self, shown: bool) -> None:
-        self._shown = shown
-        self._length = 0
-
-    def say(self, line: str) -> None:
-        if self._shown:
-            sys.stderr.write("\r" + line.ljust(self._length))
-            sys.stderr.flush()
-            self._length = len(line)
-
-    def clear(self) -> None:
-        if self._length:
-            sys.stderr.write("\r" + " " * self._length + "\r")
-            sys.stderr.flush()
-            self._length = 0

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from pipetrace.rewriter.stage_tree import copy_runtime
 from pipetrace.runner.staged import StagedApp, load_staged
 
 
@@ -35,6 +36,40 @@ def stage_by_hand(
     (out / ".pipetrace" / "staged.json").write_text(json.dumps(described), encoding="utf-8")
     (out / ".pipetrace" / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
     return load_staged(out)
+
+
+WORKER = """
+const http = require('http');
+const work = (req, res) => {
+  if (req.url === '/die') process.kill(process.pid, 'SIGKILL');
+  res.setHeader('X-Work', 'done');
+  res.end(req.url === '/who' ? `${process.env.PIPETRACE_STAGE} ${process.pid}` : `worked on ${req.method} ${req.url}`);
+};
+http.createServer((req, res) => { work(req, res); }).listen(0, '127.0.0.1', function () {
+  console.log(this.address().port);
+});
+"""
+
+
+def _rewritten(source: str) -> str:
+    text = source.replace("const http", "const $pt = require('@pipetrace/runtime').file('app.js'); const http")
+    text = text.replace("(req, res) => {\n", "$pt.handler('app.js#work', (req, res) => {\n", 1)
+    return text.replace("\n};\n", "\n});\n", 1) + "$pt.bindings({work: () => work});\n"
+
+
+def stage_one_handler(tmp_path: Path, replicas: int = 1) -> StagedApp:
+    """An application with the real runtime in its staged copy, and one handler on a stage of its own."""
+    staged = stage_by_hand(tmp_path, WORKER, change=_rewritten)
+    shutil.rmtree(staged.folder / "node_modules" / "@pipetrace")
+    copy_runtime(staged.folder)
+    file = staged.folder / ".pipetrace" / "plan.json"
+    plan = json.loads(file.read_text())
+    plan["stages"].append({"id": "stage1", "replicas": replicas, "owns": []})
+    plan["handlers"] = [
+        {"id": "app.js#work", "stage": "stage1", "decision": "moved", "form": "wrap", "returns": "nothing"}
+    ]
+    file.write_text(json.dumps(plan))
+    return load_staged(staged.folder)
 
 
 def write_requests(path: Path, *requests: dict[str, object]) -> Path:

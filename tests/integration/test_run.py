@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
+from pipetrace.runner.launch import wait_until
+from pipetrace.runner.nats import start_broker
 from pipetrace.runner.staged import StagedApp
-from tests.integration.staged_by_hand import stage_by_hand
+from tests.integration.staged_by_hand import stage_by_hand, stage_one_handler
 
 ECHO = """
 console.log(JSON.stringify({args: process.argv.slice(2), cwd: process.cwd(), stage: process.env.PIPETRACE_STAGE,
@@ -84,3 +91,42 @@ def test_bad_input_is_one_sentence(tmp_path: Path) -> None:
     status, _, err = run(staged)
     assert status == 1
     assert "app.js has changed since the staged application was made" in err
+
+
+def ask(port: int, url: str) -> str:
+    with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}{url}", timeout=10) as answer:
+        return str(answer.read().decode())
+    return ""
+
+
+def ask_until(port: int, wanted: Callable[[str], bool]) -> str:
+    """Ask until the answer is as wanted, for half a minute at most."""
+    answers = [""]
+
+    def found() -> bool:
+        answers.append(ask(port, "/who"))
+        return wanted(answers[-1])
+
+    wait_until(found, 30.0, 0.05)
+    return answers[-1]
+
+
+@pytest.mark.nats
+@pytest.mark.skipif(shutil.which("nats-server") is None, reason="nats-server is not installed")
+def test_over_nats_the_stages_run_beside_the_entry_start_again_and_end_with_it(tmp_path: Path) -> None:
+    with start_broker() as broker:
+        process = start(stage_one_handler(tmp_path), "--transport", broker.url)
+        assert process.stdout is not None
+        port = int(process.stdout.readline())
+        first = ask_until(port, lambda answer: answer.startswith("stage1"))
+        assert first.startswith("stage1 ")
+        ask(port, "/die")
+        second = ask_until(port, lambda answer: answer.startswith("stage1") and answer != first)
+        assert second.startswith("stage1 ")
+        assert second != first
+        process.terminate()
+        _, err = process.communicate(timeout=30)
+        assert process.returncode == 128 + signal.SIGTERM
+        assert "a process of stage1 ended with signal 9; starting it again" in err
+        pid = int(second.split()[1])
+        assert wait_until(lambda: not psutil.pid_exists(pid), 10.0)

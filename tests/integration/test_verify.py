@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from pipetrace.__main__ import main
 from pipetrace.runner.requests import read_requests
 from pipetrace.runner.transport import Transport
 from pipetrace.runner.verify import Verdict, VerifyOptions, verify
-from tests.integration.staged_by_hand import stage_by_hand, write_requests
+from tests.integration.staged_by_hand import stage_by_hand, stage_one_handler, write_requests
 
 SHOP = """
 const http = require('http'), fs = require('fs'), crypto = require('crypto');
@@ -147,6 +148,41 @@ def test_datagrams_and_tcp_answers(tmp_path: Path) -> None:
     assert (verdict.equal, verdict.phases[0].equal) == (True, 102)
     other = judge(tmp_path / "other", ("|| 0", "|| 1"), *sent, *asked, source=GAUGES)
     assert [(d.request.proto, d.staged.body) for d in other.differences] == [("tcp", b'{"a":4951}\n')]
+
+
+NATS = pytest.param(
+    "nats",
+    marks=[
+        pytest.mark.nats,
+        pytest.mark.skipif(shutil.which("nats-server") is None, reason="nats-server is not installed"),
+    ],
+)
+
+
+@pytest.mark.parametrize("transport", ["threads", NATS])
+def test_handlers_run_on_stages_and_are_counted(
+    tmp_path: Path, transport: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    staged = stage_one_handler(tmp_path, replicas=2)
+    file = write_requests(tmp_path / "r.jsonl", *(get(f"/{number % 4}", number % 3) for number in range(12)))
+    status = main(["verify", str(staged.folder), "--requests", str(file), "--no-measure", "--transport", transport])
+    text = capsys.readouterr().out
+    assert text.splitlines()[:2] == [
+        "equal: the staged application gave the original's answers to 28 requests "
+        "(12 one at a time, 12 concurrently, 4 afterwards).",
+        "1 of 1 moved handlers ran on stages, 28 calls in all.",
+    ]
+    assert status == 0
+
+
+def test_a_handler_that_throws_only_on_its_stage_is_a_difference(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    staged = stage_one_handler(tmp_path)
+    text = (staged.folder / "app.js").read_text()
+    broken = text.replace("res.setHeader", "if (req.url === '/2') throw Error('no');\n  res.setHeader")
+    (staged.folder / "app.js").write_text(broken)
+    file = write_requests(tmp_path / "r.jsonl", *(get(f"/{number}") for number in range(4)))
+    assert main(["verify", str(staged.folder), "--requests", str(file), "--no-measure"]) == 1
+    assert capsys.readouterr().out.startswith("different: ")
 
 
 def test_the_verb_prints_the_verdict_first_and_passes_it_as_exit_status(
