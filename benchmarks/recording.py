@@ -37,7 +37,14 @@ def _round(app: common.App, options: list[str] | None, config: Path, folder: Pat
     result.unlink(missing_ok=True)
     driver = [sys.executable, str(Path(__file__).resolve()), "--drive", str(config), str(result)]
     if options is None:
-        running = start(app.command, app.cwd, os.environ, name=app.name, scratch=folder / "plain")
+        running = start(
+            app.command,
+            app.cwd,
+            os.environ,
+            name=app.name,
+            scratch=folder / "plain",
+            servers=frozenset({(None, "http")}),
+        )
         try:
             found = running.port(None)
             assert found is not None

@@ -18,7 +18,7 @@ import _common as common
 
 from pipetrace.errors import PipetraceError
 from pipetrace.runner import npm
-from pipetrace.runner.launch import Running, start
+from pipetrace.runner.launch import Running, Server, start
 from pipetrace.runner.measure import Figures, measure, medians
 from pipetrace.runner.node import find_node
 from pipetrace.runner.staged import StagedApp, load_staged
@@ -28,6 +28,7 @@ from pipetrace.runner.verdict import figures_json
 
 VARIANTS = ("original", "staged, threads", "staged, NATS", "cluster, 2 workers", "piscina by hand, 2 threads")
 WARMUP_S = 1.5
+HTTP: frozenset[Server] = frozenset({(None, "http")})
 
 
 def _starters(
@@ -36,11 +37,14 @@ def _starters(
     """How each variant is started in a scratch directory."""
 
     def plain(argv: list[str], name: str, **variables: str) -> Callable[[Path], Running]:
-        return lambda scratch: start(argv, app.cwd, {**os.environ, **variables}, name=name, scratch=scratch)
+        env = {**os.environ, **variables}
+        return lambda scratch: start(argv, app.cwd, env, name=name, scratch=scratch, servers=HTTP)
 
     starters = {
         "original": plain(app.command, "the original"),
-        "staged, threads": lambda scratch: start_staged(staged, Transport("threads"), scratch, replicas=replicas),
+        "staged, threads": lambda scratch: start_staged(
+            staged, Transport("threads"), scratch, replicas=replicas, servers=HTTP
+        ),
         "cluster, 2 workers": plain(
             [find_node(), str(common.BASELINES / "cluster.js"), "2", str(app.script), *app.arguments], "cluster"
         ),
@@ -52,7 +56,7 @@ def _starters(
         ),
     }
     if nats is not None:
-        starters["staged, NATS"] = lambda scratch: start_staged(staged, nats, scratch, replicas=replicas)
+        starters["staged, NATS"] = lambda scratch: start_staged(staged, nats, scratch, replicas=replicas, servers=HTTP)
     return starters
 
 

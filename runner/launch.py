@@ -20,6 +20,12 @@ from pipetrace.tracer.listen import Listener, probe_environment, read_listeners,
 STARTUP_PROBE = Path(__file__).with_name("startup.js")
 """Loaded with `--require`: notes why an application failed to start (a port in use)."""
 
+Server = tuple[int | None, str]
+"""A server that is asked for: its index in order of listen() calls, or None for the first of a protocol."""
+
+MISSING_SERVER_S = 5.0
+"""Wait for a server that is asked for once another one listens."""
+
 
 @dataclass(slots=True)
 class Running:
@@ -42,12 +48,8 @@ class Running:
 
     def port(self, server: int | None, proto: str = "http") -> tuple[str, int] | None:
         """Address and port of a server: by its index in order of listen() calls, or the first that fits `proto`."""
-        kinds = {"http": ("http", "net"), "tcp": ("net", "http"), "udp": ("dgram",)}[proto]
-        if server is not None:
-            fitting = [listener for listener in self.listeners if listener.index == server]
-        else:
-            fitting = [listener for kind in kinds for listener in self.listeners if listener.kind == kind]
-        return (_reachable(fitting[0].address), fitting[0].port) if fitting else None
+        found = _find_listener(self.listeners, (server, proto))
+        return None if found is None else (_reachable(found.address), found.port)
 
     def alive(self) -> bool:
         """Whether the main process still runs."""
@@ -99,10 +101,10 @@ def start(
     scratch: Path,
     timeout_s: float = 30.0,
     helpers: Sequence[subprocess.Popen[bytes]] = (),
-    servers: frozenset[int] = frozenset(),
+    servers: frozenset[Server] = frozenset(),
     metrics_port: int | None = None,
 ) -> Running:
-    """Start `argv` and return once it listens, with all the servers whose indices are given.
+    """Start `argv` and return once it listens, with all the servers that are asked for.
 
     The server on `metrics_port` is not the application's and does not count among its servers.
     stdin is empty; stdout and stderr go to files in `scratch`. Raises PipetraceError when it ends before it
@@ -119,8 +121,9 @@ def start(
         deadline = time.monotonic() + timeout_s
         wait_for_listener(listening, process, timeout_s)
         listeners = _own_listeners(listening, metrics_port)
-        while not listeners or not servers <= {one.index for one in listeners}:
-            late = time.monotonic() > (deadline if not listeners else min(deadline, deadline - timeout_s + 5.0))
+        patience = time.monotonic() + MISSING_SERVER_S
+        while any(_find_listener(listeners, wanted) is None for wanted in servers or {(None, "any")}):
+            late = time.monotonic() > (patience if listeners else deadline)
             if process.poll() is not None or late:
                 break
             time.sleep(0.02)
@@ -252,6 +255,14 @@ def _own_listeners(file: Path, metrics_port: int | None) -> list[Listener]:
         for one in found
         if (one.pid, one.index) not in foreign
     ]
+
+
+def _find_listener(listeners: Sequence[Listener], wanted: Server) -> Listener | None:
+    index, proto = wanted
+    if index is not None:
+        return next((one for one in listeners if one.index == index), None)
+    kinds = {"http": ("http", "net"), "tcp": ("net", "http"), "udp": ("dgram",)}.get(proto, ("http", "net", "dgram"))
+    return next((one for kind in kinds for one in listeners if one.kind == kind), None)
 
 
 def _reachable(address: str) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pipetrace.errors import PipetraceError
-from pipetrace.runner.launch import Running, last_words, spawn, start, stop_groups, wait_until
+from pipetrace.runner.launch import Running, Server, last_words, spawn, start, stop_groups, wait_until
 from pipetrace.runner.staged import StagedApp
 from pipetrace.runner.transport import Transport
 
@@ -60,7 +60,7 @@ def start_staged(
     replicas: int | None = None,
     arguments: Sequence[str] | None = None,
     timeout_s: float = 30.0,
-    servers: frozenset[int] = frozenset(),
+    servers: frozenset[Server] = frozenset(),
 ) -> Running:
     """Start entry and stages and return when the application listens and every stage takes work.
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from pipetrace.runner import measure as measuring
 from pipetrace.runner.compare import Difference, PhaseVerdict, Places, compare_phase
-from pipetrace.runner.launch import Running, start, wait_until
+from pipetrace.runner.launch import Running, Server, start, wait_until
 from pipetrace.runner.pattern import learn
 from pipetrace.runner.replay import Options, Replayed, reachable, replay
 from pipetrace.runner.requests import Request
@@ -235,8 +235,8 @@ def _start_staged(work: _Work, folder: Path) -> Running:
     )  # fmt: skip
 
 
-def _servers(requests: Sequence[Request]) -> frozenset[int]:
-    return frozenset(request.server for request in requests if request.server is not None)
+def _servers(requests: Sequence[Request]) -> frozenset[Server]:
+    return frozenset((request.server, request.proto) for request in requests)
 
 
 def _measure(work: _Work) -> Measurement:

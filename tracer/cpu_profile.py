@@ -17,6 +17,7 @@ Frame = tuple[str, int, int, str]
 
 _AGENT = str(Path(__file__).resolve().parent / "agent") + "/"
 _WAITING = _AGENT + "channel.js"
+_WRITING = _AGENT + "spool.js"
 _IDLE = frozenset({"(idle)", "(root)", "(program)"})
 _TELLING_US = 300_000
 """Shorter CPU times tell nothing about the agent's share."""
@@ -48,7 +49,7 @@ class CpuProfile:
         self._busy_us: dict[int, float] = defaultdict(float)
         """By tenth of a second since the epoch: time in which the processes did something."""
         self._agent_us: dict[int, float] = defaultdict(float)
-        """Of that: time in the agent, with everything it called."""
+        """Of that: time in the agent's own code, and in the system when it writes."""
         self.waiting_us = 0.0
         """Time in which modules waited to be instrumented; not part of the other two."""
 
@@ -73,7 +74,7 @@ class CpuProfile:
                     self.waiting_us += max(delta, 0)
                 elif kind is not None:
                     self._busy_us[at // 100_000] += max(delta, 0)
-                    if kind == "agent":
+                    if kind != "busy":
                         self._agent_us[at // 100_000] += max(delta, 0)
                 at += delta
 
@@ -107,7 +108,7 @@ class CpuProfile:
         hits: Mapping[int, int],
         kinds: dict[int, str],
     ) -> None:
-        """Sum up a tree; `kinds` receives what each node is: waiting, agent or busy, nothing where idle."""
+        """Sum up a tree; `kinds` receives what each node is: waiting, agent, writing or busy, nothing where idle."""
         below: dict[int, float] = {}
         order, stack = [], [root]
         while stack:
@@ -123,9 +124,10 @@ class CpuProfile:
             frame = _frame(nodes[node]["callFrame"])
             spent = own_us.get(node, 0.0)
             if frame[0].startswith(_AGENT):
-                inside = "waiting" if frame[0] == _WAITING or inside == "waiting" else "agent"
-            elif frame[0] and inside == "agent" and not frame[0].startswith("node:"):
-                inside = ""  # the agent calls the application's own function (a module's evaluation)
+                if inside not in ("waiting", "writing"):
+                    inside = {_WAITING: "waiting", _WRITING: "writing"}.get(frame[0], "agent")
+            elif inside == "agent":
+                inside = ""  # what a probe was put around: a call of the application, a module's evaluation
             if inside or frame[3] not in _IDLE:
                 kinds[node] = inside or "busy"
             if frame[0] and not frame[0].startswith("node:"):

@@ -177,8 +177,10 @@ def _exported(
     for export in target.static.exports:
         if export.name in wanted and export.function is not None:
             return target.function_base + export.function
-        if export.specifier and (export.name in wanted or export.name == "*"):
-            source = name if export.name == "*" else export.source
+        # `export * from` and `module.exports = require(…)` pass on whatever is asked for.
+        whole = export.name == "*" or (export.name == "" and export.source in ("", "*"))
+        if export.specifier and (export.name in wanted or whole):
+            source = name if whole else export.source
             found = _exported(by_path, target.path, export.specifier, source, hops - 1)
             if found is not None:
                 return found

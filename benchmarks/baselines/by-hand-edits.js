@@ -46,7 +46,15 @@ module.exports = {
         "const markdownToHTML = markdownText => onPool('toHTML', markdownText)\n"
           + 'const markdownToHTMLHere = markdownText => new Promise((resolve, reject) => {',
       ],
+      [
+        'getFile(templateUrl).then(source => {\n\t\tconst template = handlebars.compile(source)\n'
+          + '\t\tconst output = template(handlebarData)\n',
+        'getFile(templateUrl).then(async source => {\n\t\tconst output = await onPool(\'fill\', source, handlebarData)\n',
+      ],
     ],
-    tasks: { toHTML: '(text) => md.render(text)' },
+    tasks: {
+      toHTML: '(text) => md.render(text)',
+      fill: '(source, data) => handlebars.compile(source)(data)',
+    },
   },
 };

@@ -162,7 +162,6 @@ class Replica {
     call.counted = true;
     this.outstanding -= 1;
     if (!call.begun) this.begun(call);
-    if (this.outstanding === 0 && this.peer) this.peer.link.unref();
   }
 
   /** @param {Call} call */
@@ -339,7 +338,6 @@ class Dispatcher {
     call.sentAt = performance.now();
     call.handler.counters.sent += 1;
     session.freshPaths = [];
-    if (replica.outstanding === 0) peer.link.ref();
     replica.outstanding += 1;
     replica.waiting += 1;
     peer.keep(session);
@@ -437,6 +435,16 @@ class Dispatcher {
     // not take the end of the promise for it.
     if (value !== undefined || !call.handler.silent || !exchange || !endsByResponse(call.args)) call.resolve(value);
     else if (typeof call.args[call.args.length - 1] !== 'function') exchange.whenEnded(call.resolve);
+  }
+
+  /** @returns {Peer[]} links to stages that have been sent a call */
+  peers() {
+    /** @type {Peer[]} */
+    const peers = [];
+    for (const { replicas } of this.pools.values()) {
+      for (const { peer, ready } of replicas) if (peer && ready && peer.sent > 0) peers.push(peer);
+    }
+    return peers;
   }
 
   /** @returns {any[]} */

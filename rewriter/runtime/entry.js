@@ -6,6 +6,7 @@ const fs = require('node:fs');
 const M = require('./messages.js');
 const { context } = require('./context.js');
 const { Dispatcher, Replica } = require('./dispatch.js');
+const ending = require('./ending.js');
 const { errors } = require('./errors.js');
 const { handlers } = require('./handlers.js');
 const init = require('./init.js');
@@ -98,6 +99,7 @@ class Entry {
 
   /** @param {Replica} replica @param {Peer} peer */
   lost(replica, peer) {
+    ending.forget(peer);
     replica.ready = false;
     replica.peer = null;
     replica.listens = -1;
@@ -170,6 +172,7 @@ class Entry {
         break;
       }
       case M.VIOLATION: violations.record(JSON.parse(message[1])); break;
+      case M.IDLE: ending.isIdle(peer); break;
       case M.LEAVING: replica.ready = false; break;
       case M.FAILED:
         violations.note(`stage ${replica.pool.stage} does not start: ${message[1]}.`);
@@ -241,6 +244,7 @@ function become(makeTransport, entryFile, env) {
     context.initOver = true;
     const plan = /** @type {import('./plan.js').Plan} */ (context.plan);
     const entry = new Entry(dispatcher);
+    ending.watchEnd(() => dispatcher.peers());
     const transport = makeTransport(fs.realpathSync(entryFile), env);
     for (const [stage, count] of replicaCounts(plan, process.env.PIPETRACE_REPLICAS)) {
       const pool = dispatcher.pool(stage);

@@ -46,6 +46,11 @@ module.exports = Object.freeze({
   /** the stage ends soon and takes no more calls */
   LEAVING: 21,
 
+  /** has the stage anything under way? */
+  ASK_IDLE: 22,
+  /** nothing is under way on the stage */
+  IDLE: 23,
+
   /** In place of a function: an operation on an object that stayed on its stage. */
   REFLECT: -1,
 

@@ -191,7 +191,6 @@ class Peer {
   expectReply(resolve, reject) {
     const number = this.nextReply++;
     this.replies.set(number, { resolve, reject });
-    this.link.ref();
     return number;
   }
 
@@ -319,7 +318,6 @@ class Peer {
     if (!waiting) return;
     if (status === M.VALUE) waiting.resolve(value);
     else waiting.reject(value);
-    if (!this.canWait) this.link.unref();
   }
 
   // Promises and bridges

@@ -4,6 +4,7 @@
 
 const M = require('./messages.js');
 const { activity, context } = require('./context.js');
+const ending = require('./ending.js');
 const { errors } = require('./errors.js');
 const init = require('./init.js');
 const isolation = require('./isolate.js');
@@ -44,6 +45,12 @@ function fail(error) {
 function onControl(_peer, message) {
   switch (message[0]) {
     case M.LISTENING: isolation.listening(message[1], message[2]); break;
+    case M.ASK_IDLE:
+      ending.whenIdle(() => {
+        upstream().send([M.IDLE]);
+        upstream().flush();
+      });
+      break;
     case M.INITIAL_VALUE: answers.set(message[1], message[2]); break;
     default: break;
   }
@@ -153,6 +160,7 @@ function become(connect, facts) {
     context.initOver = true;
     // Built while nobody waits; what came here in the context of initialisation stays allowed.
     activity.exit(() => program.buildIndex());
+    ending.rememberResources();
     send([M.READY, listens]);
   });
 }

@@ -119,7 +119,8 @@ class App:
             if mode is not None and mode.address != "threads":
                 for stage, count in self.replicas.items():
                     for number in range(count):
-                        processes.append(self.start_stage(mode, scratch, stage, env, *args, log=f"{stage}-{number}"))
+                        log = f"{stage}-{number}"
+                        processes += [self.start_stage(mode, scratch, stage, env, *args, log=log)]
             yield processes
         finally:
             for process in processes:

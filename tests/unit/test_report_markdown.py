@@ -1,5 +1,5 @@
 """The report as Markdown, written out."""
-# ruff: noqa: E501 (the expectation has the lines that it has)
+
 
 from __future__ import annotations
 

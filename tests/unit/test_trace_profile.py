@@ -1,0 +1,112 @@
+"""CPU profiles written out by hand, and what the sums over them must be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pipetrace.tracer import cpu_profile
+from pipetrace.tracer.cpu_profile import CpuProfile
+from pipetrace.tracer.static_tables import LoadedFile, StaticFile
+
+ROOT = Path("/app")
+AGENT = str(Path(cpu_profile.__file__).resolve().parent / "agent")
+
+
+def node(number: int, children: list[int], name: str, url: str = "", line: int = -1, column: int = -1) -> dict[str, Any]:
+    call = {"functionName": name, "url": url, "lineNumber": line, "columnNumber": column}
+    return {"id": number, "children": children, "callFrame": call}
+
+
+def profile(*nodes: dict[str, Any], samples: list[int], each_us: int = 1000) -> dict[str, Any]:
+    return {"nodes": list(nodes), "samples": samples, "timeDeltas": [each_us] * len(samples)}
+
+
+def file(*starts: tuple[int, int], base: int = 10) -> LoadedFile:
+    static = StaticFile(tuple({} for _ in starts), (), (), (), ())
+    return LoadedFile(0, "a.js", "", "commonjs", 0, "instrumented", "", base, static, starts)
+
+
+def hot(summed: CpuProfile, *starts: tuple[int, int]) -> dict[int, tuple[float, float, int]]:
+    return {row.function_id: (row.self_us, row.total_us, row.samples) for row in summed.hot([file(*starts)], ROOT)}
+
+
+def test_time_in_a_library_counts_in_the_total_of_the_function_that_called_it() -> None:
+    summed = CpuProfile()
+    summed.add(
+        profile(
+            node(1, [2], "(root)"),
+            node(2, [3], "f", "/app/a.js", 0, 30),
+            node(3, [], "helper", "/app/node_modules/lib/i.js", 5, 1),
+            samples=[2, 3, 3, 2],
+        ),
+        0,
+    )
+    # The last sample stands for no time: nobody knows how long it lasted.
+    assert hot(summed, (0, 0), (0, 30)) == {11: (1000, 3000, 2)}
+
+
+def test_recursion_counts_once_in_the_total() -> None:
+    summed = CpuProfile()
+    summed.add(
+        profile(
+            node(1, [2], "(root)"),
+            node(2, [3], "f", "/app/a.js", 0, 30),
+            node(3, [], "f", "/app/a.js", 0, 30),
+            samples=[2, 3, 3, 3],
+        ),
+        0,
+    )
+    assert hot(summed, (0, 0), (0, 30)) == {11: (3000, 3000, 4)}
+
+
+def test_functions_on_one_line_are_told_apart_by_their_column() -> None:
+    summed = CpuProfile()
+    summed.add(
+        profile(
+            node(1, [2, 3], "(root)"),
+            node(2, [], "", "/app/a.js", 0, 40),
+            node(3, [], "", "/app/a.js", 0, 90),
+            samples=[2, 3, 3, 1],
+        ),
+        0,
+    )
+    assert hot(summed, (0, 0), (0, 40), (0, 90)) == {11: (1000, 1000, 1), 12: (2000, 2000, 2)}
+
+
+def test_modules_are_known_by_url_and_by_the_start_of_their_text() -> None:
+    summed = CpuProfile()
+    summed.add(profile(node(1, [2], "(root)"), node(2, [], "", "file:///app/a.js", 0, 0), samples=[2, 2]), 0)
+    assert hot(summed, (0, 7)) == {10: (1000, 1000, 2)}
+
+
+def test_several_profiles_add_up() -> None:
+    summed = CpuProfile()
+    for _ in range(3):
+        summed.add(profile(node(1, [2], "(root)"), node(2, [], "f", "/app/a.js", 1, 2), samples=[2, 2]), 0)
+    assert hot(summed, (0, 0), (1, 2)) == {11: (3000, 3000, 6)}
+
+
+def test_the_agents_share_is_measured_after_initialisation_only() -> None:
+    def nodes() -> tuple[dict[str, Any], ...]:
+        return (
+            node(1, [2, 5, 6], "(root)"),
+            node(2, [3, 7], "f", "/app/a.js", 0, 30),
+            node(3, [8], "flush", f"{AGENT}/spool.js", 3, 1),
+            node(8, [], "write", "node:fs", 1, 1),
+            # A call of the application with a probe around it is the application's.
+            node(7, [4], "call", f"{AGENT}/calls.js", 3, 1),
+            node(4, [], "readFileSync", "node:fs", 1, 1),
+            node(5, [], "(idle)"),
+            node(6, [], "receive", f"{AGENT}/channel.js", 9, 9),
+        )
+
+    summed = CpuProfile()
+    start, later = 1_000_000_000_000, 1_010_000_000_000
+    summed.add(profile(*nodes(), samples=[3, 6, 6, 3], each_us=1_000_000), start)
+    assert summed.agent_share(later) is None
+    summed.add(profile(*nodes(), samples=[2, 4, 7, 3, 8, 5, 5, 5], each_us=100_000), later)
+    assert summed.waiting_us == 2_000_000
+    share = summed.agent_share(later)
+    assert share is not None
+    assert abs(share - 3 / 5) < 1e-9
