@@ -19,7 +19,7 @@ _AGENT = str(Path(__file__).resolve().parent / "agent") + "/"
 _WAITING = _AGENT + "channel.js"
 _WRITING = _AGENT + "spool.js"
 _IDLE = frozenset({"(idle)", "(root)", "(program)"})
-_TELLING_US = 300_000
+_TELLING_US = 1_000_000
 """Shorter CPU times tell nothing about the agent's share."""
 
 

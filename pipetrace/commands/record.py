@@ -108,7 +108,7 @@ def _tell(recorded: Recorded) -> None:
     for remark in recorded.remarks:
         click.echo(f"pipetrace: {remark}", err=True)
     counts, overhead = recorded.counts, recorded.meta["overhead"]
-    slow = f", slowed it {overhead['slow_down']:.2f}×" if overhead["slow_down"] else ""
+    slow = f", slowed it at least {overhead['slow_down']:.2f}×" if overhead["slow_down"] else ""
     click.echo(
         f"{recorded.meta['duration_s']:.1f} s, {counts['chains']} events, {counts['invocations']} invocations, "
         f"{counts['accesses']} memory accesses; recording wrote {overhead['written_bytes'] / 1e6:.1f} MB{slow}.",

@@ -79,6 +79,8 @@ class Peer {
     this.scheduled = false;
     /** @type {Message[]} */
     this.deferred = [];
+    /** Messages of calls that have come and not begun. @type {Map<number, Message[]>} */
+    this.early = new Map();
     this.nextReply = 1;
     /** @type {Map<number, {resolve(value: any): void, reject(error: any): void}>} */
     this.replies = new Map();
@@ -157,6 +159,7 @@ class Peer {
 
   /** @param {Message} message @returns {boolean} true if code of the application has run */
   handle(message) {
+    if (this.early.size > 0 && this.isEarly(message)) return false;
     switch (message[0]) {
       case M.CALL: this.delegate.onCall(this, message); return false;
       case M.RESULT: case M.STARTED: case M.REFUSED: {
@@ -183,6 +186,23 @@ class Peer {
       }
       default: this.delegate.onControl(this, message); return false;
     }
+  }
+
+  /** @param {Message} message @returns {boolean} true if it concerns a call that has not begun, and is kept for it */
+  isEarly(message) {
+    const kind = message[0];
+    if (kind !== M.BRIDGE && kind !== M.SETTLE && kind !== M.RELEASE && kind !== M.DROP && kind !== M.FUNCTION_CALL) return false;
+    const kept = this.early.get(message[1]);
+    if (!kept) return false;
+    kept.push(message);
+    return true;
+  }
+
+  /** @param {number} id of a call that has begun */
+  begun(id) {
+    const kept = this.early.get(id);
+    this.early.delete(id);
+    if (kept && kept.length > 0) this.defer(kept);
   }
 
   // Functions of the other side

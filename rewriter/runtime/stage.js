@@ -28,6 +28,7 @@ function runNext() {
 
 /** @param {Peer} peer @param {Message} message */
 function onCall(peer, message) {
+  peer.early.set(message[1], []);
   queue.push([peer, message]);
   if (running) return;
   running = true;
@@ -52,10 +53,12 @@ function runCall(peer, message) {
   } catch (error) {
     peer.send([M.REFUSED, session.id, error instanceof Error ? error.message : String(error)]);
     session.released = true;
+    peer.early.delete(session.id);
     return;
   }
   peer.keep(session);
   activity.run(session, () => run(peer, session, fn, args));
+  peer.begun(session.id);
 }
 
 /** @param {string} id @param {any[]} captures @returns {Function} */

@@ -18,6 +18,9 @@ const CREDIT = 3;
 const DESTROY = 4;
 
 const WINDOW = 256 * 1024;
+/** How often a reader is looked after at once, and then how slowly, before an error that follows what it has not read yet. */
+const EAGER = 100;
+const PATIENT_MS = 20;
 
 /** @param {Session} s @param {object} object @param {any[]} payload */
 function tell(s, object, payload) {
@@ -101,6 +104,16 @@ function decodeReadable(s, r) {
   const encoding = r.next();
   let asked = 0;
   let over = false;
+  /** How the other side ended, once it has: what came before is read first. @type {{error: any} | null} */
+  let broken = null;
+  let tries = 0;
+  const breakOff = () => {
+    if (stream.destroyed || !broken) return;
+    tries += 1;
+    if (stream.readableLength === 0) stream.destroy(broken.error || undefined);
+    else if (tries < EAGER) setImmediate(breakOff);
+    else setTimeout(breakOff, PATIENT_MS).unref();
+  };
   const stream = new Readable({
     objectMode,
     read() {
@@ -141,8 +154,8 @@ function decodeReadable(s, r) {
           break;
         case FAILED: {
           over = true;
-          const error = decoder.decode(s, m);
-          stream.destroy(error || undefined);
+          broken = { error: decoder.decode(s, m) };
+          breakOff();
           letGo(s);
           break;
         }

@@ -193,7 +193,6 @@ show('seen', await use({secret, emitter})); show('after', [secret.reveal(), secr
 """)  # fmt: skip
 
 
-@pytest.mark.xfail(reason="known defect: streams as arguments are not bridged in every case")
 def test_readable_streams_are_bridged_both_ways(tmp_path: Path, transport: Transport) -> None:
     both(tmp_path, transport, """
 const sizes = $pt.handler('app.js#sizes', async ({stream}) => { let n = 0; for await (const chunk of stream) n += chunk.length; return n; });

@@ -105,7 +105,7 @@ def test_the_agents_share_is_measured_after_initialisation_only() -> None:
     start, later = 1_000_000_000_000, 1_010_000_000_000
     summed.add(profile(*nodes(), samples=[3, 6, 6, 3], each_us=1_000_000), start)
     assert summed.agent_share(later) is None
-    summed.add(profile(*nodes(), samples=[2, 4, 7, 3, 8, 5, 5, 5], each_us=100_000), later)
+    summed.add(profile(*nodes(), samples=[2, 4, 7, 3, 8, 5, 5, 5], each_us=300_000), later)
     assert summed.waiting_us == 2_000_000
     share = summed.agent_share(later)
     assert share is not None

@@ -48,6 +48,8 @@ function start(options, events) {
   let reason = '';
   worker.on('error', (error) => { reason = error instanceof Error ? error.message : String(error); });
   worker.on('exit', (code) => {
+    // What it said last may still be on its way, and is the reason why it ended.
+    for (let last = receiveMessageOnPort(port1); last; last = receiveMessageOnPort(port1)) events.onBatch(last.message);
     port1.close();
     events.onExit(reason || `exit code ${code}`);
   });

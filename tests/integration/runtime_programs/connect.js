@@ -1,0 +1,13 @@
+'use strict';
+const $pt = require('@pipetrace/runtime').file('app.js');
+const http = require('http');
+const app = require('connect')();
+app.use((req, res, next) => { req.u = 1; next(); });
+app.use('/a', $pt.handler('app.js#a', (req, res, next) => { res.end('a ' + req.url + ' ' + req.originalUrl + req.u); }));
+app.use('/mw', $pt.handler('app.js#mw', (req, res, next) => { req.y = {z: 1}; res.setHeader('x-1', '1'); next(); }));
+app.use('/mw', (req, res) => res.end(JSON.stringify(req.y)));
+app.use('/throw', $pt.handler('app.js#throw', (req, res, next) => { throw Object.assign(new Error('boom'), {status: 418}); }));
+app.use('/next', $pt.handler('app.js#next', (req, res, next) => { next(new Error('n')); }));
+app.use('/static', $pt.handler('app.js#static', require('serve-static')(__dirname)));
+app.use((err, req, res, next) => { res.statusCode = err.status || 500; res.end(err.message); });
+const server = http.createServer(app).listen(0, () => console.log('port ' + server.address().port));

@@ -1,0 +1,15 @@
+'use strict';
+process.noDeprecation = true;
+const $pt = require('@pipetrace/runtime').file('app.js');
+const restify = require('restify');
+const s = restify.createServer();
+s.use(restify.plugins.queryParser());
+s.use(restify.plugins.bodyParser());
+s.use($pt.handler('app.js#mw', (req, res, next) => { req.m = 2; res.header('X-M', '1'); return next(); }));
+s.get('/a', $pt.handler('app.js#a', (req, res, next) => { res.send({hello: req.query.x, m: req.m}); return next(); }));
+s.get('/txt', $pt.handler('app.js#txt', (req, res, next) => { res.contentType = 'text'; res.send(201, 'txt'); next(); }));
+s.get('/err', $pt.handler('app.js#err', (req, res, next) => { next(new Error('oops')); }));
+s.get('/async', $pt.handler('app.js#async', async (req, res) => { res.send({a: req.path()}); }));
+s.get('/raw', $pt.handler('app.js#raw', (req, res, next) => { res.writeHead(202, {'x-r': '1'}); res.end('raw'); next(); }));
+s.post('/json', $pt.handler('app.js#json', (req, res, next) => { res.send(req.body); next(); }));
+s.listen(0, () => console.log('port ' + s.address().port));

@@ -1,0 +1,442 @@
+"""`pipetrace record` with real applications: what it starts, how it ends, what the trace then holds."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from pipetrace.tracer.trace import Trace, open_trace
+
+SERVER = """
+const http = require('http');
+let count = 0;
+const seen = new Map();
+function answer(req, res) {
+  count += 1;
+  seen.set(req.url, count);
+  setImmediate(() => res.end('answer ' + count));
+}
+http.createServer(answer).listen(0, '127.0.0.1', () => console.log('up'));
+const mode = process.argv[2];
+if (mode === 'trap') process.on('SIGINT', () => { console.log('trapped'); process.exit(7); });
+if (mode === 'deaf') { process.on('SIGINT', () => {}); process.on('SIGTERM', () => {}); }
+let ticks = 0;
+const after = (action) => setInterval(() => { if (++ticks === 10) action(); }, 20);
+if (mode === 'exit') after(() => process.exit(4));
+if (mode === 'throw') after(() => { throw new Error('later'); });
+if (mode === 'kill') after(() => process.kill(process.pid, 'SIGKILL'));
+"""
+
+LOAD = """
+const http = require('http');
+const [, , port, count] = process.argv;
+let left = Number(count);
+(function next() {
+  if (left-- === 0) process.exit(0);
+  http.get({ port, path: '/' + left, agent: false }, (res) => { res.resume(); res.on('end', next); });
+})();
+"""
+
+
+class Place:
+    """A package to record in, with directories of its own for caches and temporary files."""
+
+    def __init__(self, root: Path, cache: Path) -> None:
+        self.root = root
+        self.tmp = root.parent / "tmp"
+        self.tmp.mkdir()
+        self.env = {**os.environ, "TMPDIR": str(self.tmp), "XDG_CACHE_HOME": str(cache)}
+        self.write("package.json", '{"name": "little", "version": "1.0.0", "scripts": {"start": "node server.js"}}')
+        self.write("server.js", SERVER)
+        self.write("load.js", LOAD)
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    def argv(self, words: Sequence[str]) -> list[str]:
+        return [sys.executable, "-m", "pipetrace", "record", *words]
+
+    def record(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.argv(words), cwd=self.root, env=self.env, capture_output=True, text=True, timeout=90, check=False,
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self.argv(words), cwd=self.root, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def trace(self, name: str = "t.duckdb") -> Trace:
+        return open_trace(self.root / name)
+
+    def left_over(self) -> list[str]:
+        return [path.name for path in self.tmp.iterdir() if path.name.startswith("pipetrace-")]
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def place(tmp_path: Path, cache: Path) -> Place:
+    root = tmp_path / "app"
+    root.mkdir()
+    return Place(root, cache)
+
+
+def load(count: int = 10) -> tuple[str, str]:
+    return "--on-port", f"node load.js $PORT {count}"
+
+
+def test_a_server_under_load(place: Place) -> None:
+    done = place.record(*load(), "-o", "t.duckdb", "node", "server.js")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "up\n"
+    assert "Wrote t.duckdb" in done.stderr
+    assert "Next: pipetrace" in done.stderr
+    assert "Debugger" not in done.stderr
+    assert place.left_over() == []
+    with place.trace() as trace:
+        info = trace.info
+        assert (info.app_name, info.entry, info.complete, info.partial_reason) == ("little", "server.js", True, "")
+        assert (info.exit_code, info.signal, info.memory_mode) == (None, "", "sampled")
+        assert Path(info.app_root) == place.root.resolve()
+        assert trace.sql("select kind, count(*) from chain where kind = 'http' group by 1").fetchall() == [("http", 10)]
+        assert [row.invocations for row in trace.handlers if row.name == "answer"] == [10]
+        assert trace.sql("select kind, ended_ns is not null from process").fetchall() == [("main", True)]
+        assert trace.sql("select count(*) > 0 from sample where heap_bytes > 0").fetchall() == [(True,)]
+        assert trace.sql("select count(*) > 0 from sample where rss_bytes > 0").fetchall() == [(True,)]
+        written = trace.sql(
+            "select distinct l.name, a.mode from access a join location l using (location_id) "
+            "where l.name = 'count' and l.kind = 'variable'"
+        ).fetchall()
+        assert ("count", "rw") in written
+        assert [entry["kind"] for entry in trace.meta["listeners"]] == ["http"]
+
+
+def test_es_modules_with_options_of_node(place: Place) -> None:
+    place.write("lib/text.mjs", "export function text(n) { return 'n' + n; }")
+    place.write(
+        "main.mjs",
+        "import http from 'node:http';\nimport { text } from './lib/text.mjs';\nconst n = await Promise.resolve(3);\n"
+        "http.createServer(async (q, r) => { await null; r.end(text(n)); }).listen(0);\n",
+    )
+    done = place.record(*load(3), "-o", "t.duckdb", "node", "--enable-source-maps", "main.mjs")
+    assert done.returncode == 0, done.stderr
+    with place.trace() as trace:
+        assert trace.sql("select path, format, status from file order by 1").fetchall() == [
+            ("lib/text.mjs", "module", "instrumented"),
+            ("main.mjs", "module", "instrumented"),
+        ]
+        assert trace.sql("select count(*) from chain where kind = 'http'").fetchall() == [(3,)]
+        calls = trace.sql(
+            'select a.kind, b.name from static_call join "function" a on caller_id = a.function_id '
+            'join "function" b on callee_id = b.function_id'
+        ).fetchall()
+        assert calls == [("arrow", "text")]
+
+
+def test_the_hottest_function_is_found(place: Place) -> None:
+    place.write(
+        "burn.js",
+        "const burn = (ms) => { const end = Date.now() + ms; while (Date.now() < end); };\n"
+        "const idle = () => {};\nsetTimeout(() => { burn(400); idle(); }, 5);\n",
+    )
+    done = place.record("-o", "t.duckdb", "node", "burn.js")
+    assert done.returncode == 0, done.stderr
+    with place.trace() as trace:
+        hottest = trace.sql(
+            'select f.name, self_us, total_us from hot join "function" f using (function_id) order by self_us desc limit 1'
+        ).fetchall()
+    assert hottest[0][0] == "burn"
+    assert 100_000 < hottest[0][1] <= hottest[0][2]
+
+
+@pytest.mark.parametrize(
+    ("mode", "status", "complete", "exit_code", "by_signal"),
+    [("exit", 4, True, 4, ""), ("throw", 1, True, 1, ""), ("kill", 137, False, None, "SIGKILL")],
+)
+def test_the_application_ends_by_itself(
+    place: Place, mode: str, status: int, complete: bool, exit_code: int | None, by_signal: str
+) -> None:
+    done = place.record("-o", "t.duckdb", "node", "server.js", mode)
+    assert done.returncode == status, done.stderr
+    assert ("Error: later" in done.stderr) == (mode == "throw")
+    with place.trace() as trace:
+        info = trace.info
+        assert (info.complete, info.exit_code, info.signal) == (complete, exit_code, by_signal)
+        assert ("ended without notice" in info.partial_reason) == (not complete)
+        ticks = trace.sql("select count(*) from invocation where kind = 'handler'").fetchall()[0][0]
+    # A killed process leaves at least what it had written a tenth of a second before.
+    assert ticks >= (10 if complete else 1)
+    assert place.left_over() == []
+
+
+@pytest.mark.parametrize(("mode", "signals"), [("", 1), ("trap", 1), ("deaf", 2)])
+def test_ctrl_c_keeps_the_data(place: Place, mode: str, signals: int) -> None:
+    process = place.start("-o", "t.duckdb", "node", "server.js", mode)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "up\n"
+    for _ in range(signals):
+        process.send_signal(signal.SIGINT)
+        wait_for(lambda: process.poll() is not None, 1.0)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    assert ("trapped" in output) == (mode == "trap")
+    assert ("was killed" in errors) == (mode == "deaf")
+    with place.trace() as trace:
+        assert trace.info.complete
+        assert trace.meta["ended"] == "interrupted"
+
+
+def test_sigterm_to_the_recorder_keeps_the_data_too(place: Place) -> None:
+    process = place.start("-o", "t.duckdb", "-q", "node", "server.js")
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.terminate()
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (0, "")
+    assert (place.root / "t.duckdb").exists()
+
+
+def test_duration(place: Place) -> None:
+    done = place.record("-o", "t.duckdb", "--duration", "0.7", "--json", "node", "server.js")
+    assert done.returncode == 0, done.stderr
+    described = json.loads(done.stdout)
+    assert described["trace"] == "t.duckdb"
+    assert described["meta"]["ended"] == "the time was over"
+    assert described["meta"]["duration_s"] >= 0.7
+    assert "up\n" in done.stderr
+
+
+def test_npm_start_records_the_package_and_not_npm(place: Place) -> None:
+    done = place.record(*load(2), "-o", "t.duckdb", "npm", "start", "--silent")
+    assert done.returncode == 0, done.stderr
+    with place.trace() as trace:
+        assert (trace.info.app_name, trace.info.entry) == ("little", "server.js")
+        assert trace.sql("select kind from process").fetchall() == [("main",)]
+
+
+WRAPPER = """#!/usr/bin/env node
+const child = require('child_process').spawn(process.argv[2], process.argv.slice(3), { stdio: 'inherit' });
+child.on('exit', (code) => process.exit(code ?? 1));
+"""
+
+
+@pytest.mark.parametrize("command", [["wrapper", "node", "server.js"], ["wrapper", "tool"], ["tool"]])
+def test_wrappers_below_node_modules_are_not_the_application(place: Place, command: list[str]) -> None:
+    for name, text in (("wrapper", WRAPPER), ("tool", "#!/usr/bin/env node\n" + SERVER)):
+        place.write(f"node_modules/{name}/package.json", json.dumps({"name": name, "version": "1.0.0"}))
+        place.write(f"node_modules/{name}/run.js", text).chmod(0o755)
+        link = place.root / "node_modules" / ".bin" / name
+        link.parent.mkdir(exist_ok=True)
+        link.symlink_to(f"../{name}/run.js")
+    place.env["PATH"] = f"{place.root}/node_modules/.bin:{place.env['PATH']}"
+    done = place.record(*load(2), "-o", "t.duckdb", *command)
+    assert done.returncode == 0, done.stderr
+    with place.trace() as trace:
+        expected = ("tool", "run.js") if "tool" in command else ("little", "server.js")
+        assert (trace.info.app_name, trace.info.entry) == expected
+        assert trace.sql("select count(*) from chain where kind = 'http'").fetchall() == [(2,)]
+
+
+def test_children_and_workers_are_recorded_and_not_held_up(place: Place) -> None:
+    place.write(
+        "many.js",
+        """
+const { Worker, isMainThread, parentPort } = require('worker_threads');
+const { fork } = require('child_process');
+const http = require('http');
+if (process.argv[2] === 'child') process.on('message', (n) => process.send(n + 1));
+else if (!isMainThread) parentPort.on('message', (n) => parentPort.postMessage(n + 1));
+else {
+  const worker = new Worker(__filename);
+  const child = fork(__filename, ['child']);
+  http.createServer((req, res) => {
+    worker.once('message', (n) => { child.once('message', (m) => res.end(String(m))); child.send(n); });
+    worker.postMessage(1);
+  }).listen(0);
+}
+""",
+    )
+    done = place.record(*load(5), "-o", "t.duckdb", "node", "many.js")
+    assert done.returncode == 0, done.stderr
+    with place.trace() as trace:
+        assert trace.sql("select kind, parent_process_id from process order by 1").fetchall() == [
+            ("child", 0), ("main", None), ("worker", 0),
+        ]  # fmt: skip
+        counted = trace.sql(
+            "select p.kind, count(*) from invocation i join process p using (process_id) "
+            "where i.kind = 'handler' and p.kind <> 'main' group by 1 order by 1"
+        ).fetchall()
+        assert counted == [("child", 5), ("worker", 5)]
+
+
+def test_nothing_of_the_application_changes(place: Place) -> None:
+    place.write(
+        "self.js",
+        """
+setTimeout(() => {
+  console.log(JSON.stringify([Object.keys(globalThis), process.argv.slice(2), process.execArgv, process.cwd(),
+    process.exitCode, process.listenerCount('SIGINT'), process.listenerCount('SIGTERM'),
+    process.listenerCount('uncaughtException'), process.stdout.isTTY, require.main === module]));
+  console.error('to stderr');
+  process.exitCode = 3;
+}, 1);
+""",
+    )
+    plain = subprocess.run(
+        ["node", "self.js", "a b", "--x"], cwd=place.root, capture_output=True, text=True, check=False
+    )
+    done = place.record("-q", "-o", "t.duckdb", "node", "self.js", "a b", "--x")
+    assert (done.stdout, done.stderr, done.returncode) == (plain.stdout, plain.stderr, 3)
+
+
+def test_captured_requests_are_private_and_the_trace_holds_no_values(place: Place) -> None:
+    place.write(
+        "servers.js",
+        """
+const http = require('http');
+let last = '';
+const token = 'in-' + 'a-variable';
+http.createServer((req, res) => {
+  let body = '';
+  req.on('data', (part) => { body += part; });
+  req.on('end', () => { last = body + token; res.end(last.length + ''); });
+}).listen(0, '127.0.0.1', () => {
+  const udp = require('dgram').createSocket('udp4');
+  udp.on('message', () => {});
+  udp.bind(0, '127.0.0.1', () => {
+    require('net').createServer((socket) => { socket.on('data', () => socket.end('bye')); }).listen(0, '127.0.0.1');
+  });
+});
+""",
+    )
+    place.write(
+        "talk.js",
+        """
+const fs = require('fs'), http = require('http'), net = require('net'), dgram = require('dgram');
+const run = fs.readdirSync(process.env.TMPDIR).find((name) => name.startsWith('pipetrace-'));
+const ports = fs.readFileSync(process.env.TMPDIR + '/' + run + '/listening.jsonl', 'utf8').trim().split('\\n').map(JSON.parse);
+const port = (kind) => ports.find((p) => p.kind === kind).port;
+const req = http.request({ port: port('http'), method: 'POST', path: '/p?q=1', headers: { 'X-Key': 'in-a-header' } }, (res) => {
+  res.resume();
+  res.on('end', () => {
+    const udp = dgram.createSocket('udp4');
+    udp.send('in-a-packet', port('dgram'), '127.0.0.1', () => {
+      udp.close();
+      const socket = net.connect(port('net'), '127.0.0.1', () => socket.write('in-a-line'));
+      socket.resume().on('close', () => process.exit(0));
+    });
+  });
+});
+req.write('in-a-');
+req.end('body');
+""",
+    )
+    done = place.record("--capture-requests", "--on-port", "node talk.js", "-o", "t.duckdb", "--memory", "full", "node", "servers.js")
+    assert done.returncode == 0, done.stderr
+    file = place.root / "t.requests.jsonl"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    found = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [(line["proto"], line["server"]) for line in found] == [("http", 0), ("udp", 1), ("tcp", 2)]
+    assert (found[0]["method"], found[0]["url"], found[0]["body"]) == ("POST", "/p?q=1", "aW4tYS1ib2R5")
+    assert ["X-Key", "in-a-header"] in found[0]["headers"]
+    assert [line["data"] for line in found[1:]] == ["aW4tYS1wYWNrZXQ=", "aW4tYS1saW5l"]
+    assert all(line["t_ms"] >= 0 for line in found)
+    data = (place.root / "t.duckdb").read_bytes()
+    for secret in (b"in-a-header", b"in-a-body", b"in-a-variable", b"in-a-packet", b"in-a-line", b"X-Key"):
+        assert secret not in data
+
+
+def test_the_number_of_captured_requests_is_bounded(place: Place) -> None:
+    done = place.record(
+        *load(8), "--capture-requests", "--max-requests", "3", "-o", "t.duckdb", "node", "server.js"
+    )
+    assert "Only the first 3 requests were captured; --max-requests keeps more." in done.stderr
+    assert len((place.root / "t.requests.jsonl").read_text().splitlines()) == 3
+    with place.trace() as trace:
+        assert trace.sql("select count(*) from chain where kind = 'http'").fetchall() == [(8,)]
+
+
+@pytest.mark.parametrize(
+    ("options", "script", "status", "sentence"),
+    [
+        ([], "1 + 1", 1, "The application ended at once and handled no event"),
+        ([], "process.exit(5)", 5, "The application ended with exit status 5 while it started"),
+        ([], "throw new Error('at the start')", 1, "exit status 1 while it started; its own message stands above"),
+        ([], "let a = ;", 1, "exit status 1 while it started"),
+        (["--on-port", "true"], "setTimeout(() => process.exit(2), 50)", 1, "exit status 2 before it listened"),
+        (["--on-port", "true", "--wait", "0.5"], "setInterval(() => {}, 9)", 1, "did not listen within 0.5 s"),
+        (["--app", "nowhere"], "1", 1, "The directory nowhere given with --app does not exist"),
+        (["--bogus"], "1", 2, "No such option '--bogus'"),
+    ],
+)
+def test_bad_input(place: Place, options: list[str], script: str, status: int, sentence: str) -> None:
+    place.write("bad.js", script)
+    done = place.record(*options, "-o", "t.duckdb", "node", "bad.js")
+    assert done.returncode == status
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+    assert ("at the start" in done.stderr) == ("at the start" in script)
+    assert not (place.root / "t.duckdb").exists()
+    assert place.left_over() == []
+
+
+def test_an_existing_trace_is_not_overwritten(place: Place) -> None:
+    kept = place.write("t.duckdb", "precious")
+    done = place.record("-o", "t.duckdb", "node", "server.js")
+    assert (done.returncode, kept.read_text()) == (1, "precious")
+    assert "t.duckdb exists already" in done.stderr
+    done = place.record("-o", "server.js/t.duckdb", "node", "server.js")
+    assert "server.js cannot be written to" in done.stderr
+    assert done.stdout == ""
+
+
+def test_without_a_name_the_trace_is_called_after_the_application(place: Place) -> None:
+    done = place.record("--duration", "0.5", "node", "server.js")
+    assert done.returncode == 0, done.stderr
+    (path,) = (place.root / "traces").iterdir()
+    assert path.name.startswith("little-20")
+    assert f"Wrote traces/{path.name}" in done.stderr
+
+
+def test_a_file_that_does_not_parse_is_left_alone_and_named(place: Place) -> None:
+    place.write("bad.js", "let a = ;")
+    place.write("main.js", "try { require('./bad'); } catch (e) { console.log(e.name); }\nsetTimeout(() => {}, 10);\n")
+    done = place.record("-o", "t.duckdb", "node", "main.js")
+    assert (done.returncode, done.stdout) == (0, "SyntaxError\n")
+    assert "pipetrace: bad.js was left alone: bad.js:1:9" in done.stderr
+    with place.trace() as trace:
+        assert trace.sql("select path, status from file order by 1").fetchall() == [
+            ("bad.js", "left alone"), ("main.js", "instrumented"),
+        ]  # fmt: skip
+        assert trace.sql("select kind, line from problem").fetchall() == [("parse", 1)]
+
+
+def test_a_load_that_fails_is_said(place: Place) -> None:
+    done = place.record("--on-port", "exit 3", "-o", "t.duckdb", "node", "server.js")
+    assert done.returncode == 0
+    assert "The load ended with exit status 3; check the command given with --on-port." in done.stderr
+
+
+def wait_for(condition: Callable[[], bool], timeout_s: float) -> None:
+    """Wait until a condition holds, at most for a while."""
+    deadline = time.monotonic() + timeout_s
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
