@@ -26,6 +26,8 @@ class Analysis:
     mobilities: Mobilities
     model: Model
     transport: Transport
+    chosen: frozenset[int] | None = None
+    """Units that the user lets move; None stands for all."""
 
     @cached_property
     def ids(self) -> dict[int, str]:
@@ -58,11 +60,19 @@ class Analysis:
     def is_heavy(self, unit: int) -> bool:
         """Whether a call of a unit costs enough to be worth a message."""
         found = self.graph.units.get(unit)
-        return found is not None and found.cpu_us > 0 and found.mean_us >= self.threshold_us
+        return found is not None and found.mean_us >= self.threshold_us
 
     def problem(self, without: Iterable[str] = ()) -> Problem:
         """The placement problem, if the items named in ``without`` tied nothing."""
-        return build_problem(self.graph, self.classes, self.mobilities, self.model, self.transport, without=without)
+        return build_problem(
+            self.graph,
+            self.classes,
+            self.mobilities,
+            self.model,
+            self.transport,
+            without=without,
+            chosen=self.chosen,
+        )
 
     def cells_of(self, unit: int) -> list[Cell]:
         """The cells that end in a unit: those of its own invocations."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from pipetrace import __version__
+from pipetrace.errors import PipetraceError
 from pipetrace.partitioner import plan
 from pipetrace.partitioner.analysis import Analysis, analyse
 from pipetrace.partitioner.classify import Item
@@ -14,10 +17,12 @@ from pipetrace.partitioner.diagnose import diagnosis
 from pipetrace.partitioner.guards import guards_of, init_values_of, sources_of
 from pipetrace.partitioner.model import Model, Transport
 from pipetrace.partitioner.problem import ENTRY, Problem
-from pipetrace.partitioner.reasons import milliseconds, percent, refusals_of
+from pipetrace.partitioner.reasons import listed, milliseconds, percent, refusals_of
 from pipetrace.partitioner.recording import Recording
 from pipetrace.partitioner.scaling import StageNames, scaling_table, what_ifs
 from pipetrace.partitioner.solve import Solution, move_everything, solve, unmoved
+
+Move = Literal["gain", "all", "none"]
 
 _WORTH_NAMING = 0.01
 
@@ -30,23 +35,74 @@ class Options:
     transport: Transport = "threads"
     threshold_us: float | None = None
     """Mean CPU from which a handler may move; None takes the model's."""
-    move: Literal["gain", "all"] = "gain"
-    """'all' moves every handler that legally can, regardless of gain; for tests."""
+    move: Move = "gain"
+    """'all' moves every handler that legally can, regardless of gain; for tests. 'none' moves nothing."""
+    only: tuple[str, ...] = ()
+    """Ids of handlers to move, regardless of gain, and no others; ``move`` then says nothing."""
+    keep: tuple[str, ...] = ()
+    """Ids of handlers that stay."""
+
+    @property
+    def regardless(self) -> bool:
+        """Whether gain plays no part."""
+        return self.move == "all" or bool(self.only)
 
 
 def make_plan(recording: Recording, options: Options, model: Model | None = None) -> plan.Plan:
-    """The best plan for a recording."""
-    threshold = 0.0 if options.move == "all" else options.threshold_us
+    """The best plan for a recording, within what the options choose.
+
+    Raises PipetraceError where the options name a handler that did not run, or ask to move one that cannot leave.
+    """
+    threshold = 0.0 if options.regardless else options.threshold_us
     analysis = analyse(recording, (model or Model()).with_threshold(threshold), options.transport)
+    analysis = dataclasses.replace(analysis, chosen=_chosen(analysis, options))
     problem = analysis.problem()
     solution = choose(analysis, problem, options)
+    _refuse_unmoved(analysis, problem, solution, options)
     return _Build(analysis, problem, solution, options).make()
+
+
+def _chosen(analysis: Analysis, options: Options) -> frozenset[int] | None:
+    """The units that the options let move; None where they name none."""
+    if not options.only and not options.keep:
+        return frozenset() if options.move == "none" else None
+    by_id = {analysis.ids[unit]: unit for unit in analysis.graph.units}
+    for name in (*options.only, *options.keep):
+        if name not in by_id:
+            close = difflib.get_close_matches(name, by_id, n=3, cutoff=0.4)
+            hint = f"the nearest are {listed([f'`{found}`' for found in close])}" if close else "a plan lists all ids"
+            raise PipetraceError(f"No handler that ran has the id `{name}`; {hint}.")
+    wanted = {by_id[name] for name in options.only} if options.only else set(analysis.graph.units)
+    if options.move == "none" and not options.only:
+        wanted = set()
+    return frozenset(wanted - {by_id[name] for name in options.keep})
+
+
+def _refuse_unmoved(analysis: Analysis, problem: Problem, solution: Solution, options: Options) -> None:
+    """Raise PipetraceError for a handler that was asked to move and stays."""
+    moved = frozenset(unit for unit, stage in zip(problem.units, solution.placement, strict=True) if stage != ENTRY)
+    by_id = {analysis.ids[unit]: unit for unit in analysis.graph.units}
+    for name in options.only:
+        unit = by_id[name]
+        if unit in moved:
+            continue
+        if name in options.keep:
+            raise PipetraceError(f"`{name}` is asked both to move and to stay; name it once.")
+        refusals = refusals_of(analysis, unit, moved)
+        if refusals and refusals[0].cause == "nested-in-moved":
+            continue
+        why = (
+            f"{refusals[0].sentence} {refusals[0].remedy}"
+            if refusals
+            else "others of the named handlers are in its way"
+        )
+        raise PipetraceError(f"`{name}` cannot move: {why}".rstrip())
 
 
 def choose(analysis: Analysis, problem: Problem, options: Options) -> Solution:
     """The solution to plan with: the best, if it gains anything, else the one that moves nothing."""
     shared = options.transport == "threads"
-    if options.move == "all":
+    if options.regardless:
         return move_everything(problem, options.machines, shared)
     solution = solve(problem, options.machines, shared, with_bound=True)
     if not solution.moves:
@@ -212,6 +268,8 @@ class _Build:
                 "inner-moved",
                 f"{analysis.name(unit)} stays, since what is heavy in it, {analysis.name(inner)}, moves by itself.",
             )
+        if analysis.chosen is not None and unit not in analysis.chosen:
+            return plan.Reason("not-asked", f"{analysis.name(unit)} could move, but was not asked to.")
         return plan.Reason(
             "no-gain",
             f"{analysis.name(unit)} could move, but messages would cost about as much as the move would gain.",

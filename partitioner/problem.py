@@ -105,10 +105,16 @@ def build_problem(
     transport: Transport,
     *,
     without: Iterable[str] = (),
+    chosen: frozenset[int] | None = None,
 ) -> Problem:
-    """The placement problem of a recording; items named in ``without`` tie nothing (for what-if questions)."""
+    """The placement problem of a recording; items named in ``without`` tie nothing (for what-if questions).
+
+    Of the units only those ``chosen`` may move; None stands for all.
+    """
     ties = [item for item in classes.ties if item.id not in set(without)]
     units = _candidates(graph, mobilities, model.threshold_us[transport])
+    if chosen is not None:
+        units = tuple(unit for unit in units if unit in chosen)
     position = {unit: number for number, unit in enumerate(units)}
     works: dict[tuple[int, ...], int] = {(): 0}
     cpu: list[float] = [0.0]
@@ -153,7 +159,7 @@ def _candidates(graph: Graph, mobilities: Mapping[int, Mobility], threshold_us: 
     return tuple(
         number
         for number, unit in sorted(graph.units.items())
-        if mobilities[number].movable and unit.cpu_us > 0 and unit.mean_us >= threshold_us
+        if mobilities[number].movable and unit.mean_us >= threshold_us
     )
 
 

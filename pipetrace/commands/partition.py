@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 import click
 from rich.console import Console
 
-from pipetrace.partitioner.build import Options
+from pipetrace.errors import UsageError
+from pipetrace.partitioner.build import Move, Options
 from pipetrace.partitioner.model import Transport
 from pipetrace.partitioner.produce import produce_plan
 from pipetrace.tracer.trace import latest_trace
@@ -45,10 +45,14 @@ from pipetrace.tracer.trace import latest_trace
 )
 @click.option(
     "--move",
-    type=click.Choice(["gain", "all"]),
-    default="gain",
-    show_default=True,
-    help="What to move: what gains, or for tests all that legally can.",
+    "wanted",
+    multiple=True,
+    metavar="gain|all|none|HANDLER",
+    help="What to move: what gains (default), for tests all that legally can, nothing, or exactly the handlers named "
+    "by their ids in a plan (may be given several times).",
+)
+@click.option(
+    "--keep", multiple=True, metavar="HANDLER", help="A handler that stays, by its id (may be given several times)."
 )
 def command(
     trace: Path | None,
@@ -59,20 +63,35 @@ def command(
     as_json: bool,
     every: bool,
     move_threshold: float | None,
-    move: Literal["gain", "all"],
+    wanted: tuple[str, ...],
+    keep: tuple[str, ...],
 ) -> None:
     """Work out how the handlers of a recorded application can be spread over machines.
 
     TRACE is a file that `pipetrace record` wrote; without it the newest in traces/ is taken. The plan says which
     handler runs where, what each stage owns, and why; it is meant to be read and edited.
     """
+    move, only = _what_to_move(wanted)
     produce_plan(
         trace or latest_trace(),
         output,
-        Options(machines, transport, move_threshold, move),
+        Options(machines, transport, move_threshold, move, only, keep),
         Console(highlight=False),
         lambda line: click.echo(line, err=True),
         force=force,
         as_json=as_json,
         every=every,
     )
+
+
+def _what_to_move(wanted: tuple[str, ...]) -> tuple[Move, tuple[str, ...]]:
+    """Tell a word for what to move from ids of handlers."""
+    words: dict[str, Move] = {"gain": "gain", "all": "all", "none": "none"}
+    if not wanted:
+        return "gain", ()
+    if len(wanted) == 1 and wanted[0] in words:
+        return words[wanted[0]], ()
+    mixed = next((name for name in wanted if name in words), None)
+    if mixed is not None:
+        raise UsageError(f"--move {mixed} stands alone: give it once, or name handlers only.")
+    return "gain", wanted

@@ -111,6 +111,9 @@ def test_a_dash_writes_no_file(trace: Path, capsys: pytest.CaptureFixture[str]) 
     ("arguments", "status", "text"),
     [
         (["partition", "-m", "0"], 2, "A plan needs at least one machine: give --machines a number from 1 on."),
+        (["partition", "--move", "all", "--move", "app.js#page"], 2, "--move all stands alone"),
+        (["partition", "--move", "app.js#login"], 1, "`app.js#login` cannot move: `login` shares `sessions`"),
+        (["partition", "--keep", "app.js#pages"], 1, "No handler that ran has the id `app.js#pages`"),
         (["partition", "traces/none.duckdb"], 1, "There is no trace traces/none.duckdb"),
         (["partition", "-o", "no/such/plan.json"], 1, "no/such/plan.json cannot be written"),
         (

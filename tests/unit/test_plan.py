@@ -139,6 +139,42 @@ def test_light_handlers_are_left_where_they_are() -> None:
     assert [handler.name for handler in moved.moved] == ["ping"]
 
 
+def test_all_that_may_move_moves_whatever_it_costs_and_nothing_else() -> None:
+    draw = _shop()
+    tiny = draw.function("tiny", line=95)
+    draw.run(tiny, ms=0.0)
+    plan = make_plan(draw.recording(), Options(move="all"))
+    moved = {handler.id for handler in plan.moved}
+    assert "app.js#tiny" in moved
+    kept = {h.id: h.reason.cause for h in plan.handlers if h.decision == "kept"}
+    assert kept and set(kept.values()) <= {"shares-state", "captures-resource", "nested-in-moved"}
+    assert not moved & set(kept)
+    every = make_plan(draw.recording(), Options(move="all", keep=("app.js#tiny",)))
+    assert {handler.id for handler in every.moved} == moved - {"app.js#tiny"}
+    reasons = {handler.id: handler.reason.cause for handler in every.handlers}
+    assert reasons["app.js#tiny"] == "not-asked"
+
+
+def test_nothing_moves_or_exactly_what_is_named() -> None:
+    recording = _shop().recording()
+    assert make_plan(recording, Options(move="none")).moved == ()
+    everything = make_plan(recording, Options(move="all"))
+    for handler in everything.moved:
+        named = make_plan(recording, Options(only=(handler.id,)))
+        assert [found.id for found in named.moved] == [handler.id]
+
+
+def test_a_handler_that_may_not_move_is_refused_with_the_reason() -> None:
+    recording = _shop().recording()
+    plan = make_plan(recording, Options(move="all"))
+    stays = next(h for h in plan.handlers if h.reason.cause == "shares-state")
+    with pytest.raises(PipetraceError) as caught:
+        make_plan(recording, Options(only=(stays.id,)))
+    assert str(caught.value).startswith(f"`{stays.id}` cannot move: {stays.reason.sentence}")
+    with pytest.raises(PipetraceError, match=r"No handler that ran has the id `app\.js#pag`; the nearest"):
+        make_plan(recording, Options(keep=("app.js#pag",)))
+
+
 def test_a_handler_that_never_ran_is_listed() -> None:
     draw = _shop()
     draw.function("admin", line=80)
