@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from pipetrace import __version__
 from pipetrace.errors import PipetraceError
@@ -152,10 +152,12 @@ class _Build:
             diagnosis=diagnosis(analysis, self._problem, self._solution),
             trace=plan.TraceOrigin(
                 path=recording.path,
-                command=tuple(str(part) for part in meta.get("command") or ()),
+                command=_words(meta, "command"),
+                node_flags=_words(meta, "node_flags"),
+                arguments=_words(meta, "arguments"),
                 **{
                     key: str(meta.get(key) or "")
-                    for key in ("created", "cwd", "app_root", "entry", "app_name", "node_version")
+                    for key in ("created", "cwd", "app_root", "entry", "app_name", "node_version", "node")
                 },
             ),
             files=tuple(
@@ -342,3 +344,7 @@ class _Build:
         if item.klass == "init-only":
             return item.module_level and item.object_class not in ("function", "module")
         return True
+
+
+def _words(meta: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    return tuple(str(word) for word in meta.get(key) or ())

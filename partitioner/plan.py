@@ -35,6 +35,12 @@ class TraceOrigin:
     entry: str
     app_name: str
     node_version: str
+    node: str = ""
+    """Path of the node that ran it."""
+    node_flags: tuple[str, ...] = ()
+    """Its options before the script."""
+    arguments: tuple[str, ...] = ()
+    """Those of the application, behind the script."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pipetrace.errors import PipetraceError, UsageError
-from pipetrace.runner.node import find_node
+from pipetrace.runner.node import choose_node, find_node
 from pipetrace.tracer.trace import open_trace
 
 _VALUE_FLAGS = frozenset(
@@ -51,6 +51,8 @@ class StagedApp:
     app_root: Path
     node: str
     """Path of the node that starts both."""
+    node_remark: str
+    """A sentence for the user when it is not that of the recording; else ''."""
     node_flags: tuple[str, ...]
     arguments: tuple[str, ...]
     """Arguments of the application in the recording."""
@@ -74,8 +76,16 @@ class StagedApp:
     def original_command(self, arguments: Sequence[str] | None = None) -> list[str]:
         """Command of the original: as it was recorded, or by node with other arguments."""
         if arguments is None:
-            return list(self.command)
+            return [self.node, *self.command[1:]] if _is_node(self.command[0]) else list(self.command)
         return [self.node, *self.node_flags, str(self.app_root / self.entry), *arguments]
+
+    def original_environment(self, base: Mapping[str, str]) -> dict[str, str]:
+        """Environment of the original: `base`, and a command that finds node by itself finds the chosen one."""
+        env = dict(base)
+        found = shutil.which("node", path=env.get("PATH"))
+        if not _is_node(self.command[0]) and (found is None or not Path(found).samefile(self.node)):
+            env["PATH"] = os.pathsep.join([str(Path(self.node).parent), env.get("PATH", os.defpath)])
+        return env
 
     def environment(
         self, base: Mapping[str, str], *, transport: str, stage: str = "entry", replicas: int | None = None
@@ -91,8 +101,8 @@ class StagedApp:
         return env
 
 
-def load_staged(folder: Path, *, check_source: bool = True) -> StagedApp:
-    """Read a staged directory.
+def load_staged(folder: Path, *, check_source: bool = True, node: str | None = None) -> StagedApp:
+    """Read a staged directory; `node` replaces the node of the recording.
 
     Raises UsageError when the folder is not one or was damaged, and PipetraceError when the original source has
     changed since it was rewritten (checked only where the original is present).
@@ -120,12 +130,23 @@ def load_staged(folder: Path, *, check_source: bool = True) -> StagedApp:
     if check_source:
         _check_source(plan, app_root)
     trace = _find_trace(trace, folder, cwd)
-    program, flags, arguments = split_command(command, cwd, app_root / entry, trace)
+    chosen, remark, flags, arguments = _start_of(plan["trace"], command, cwd, app_root / entry, trace, node)
     return StagedApp(
         folder=folder, entry=entry, command=command, cwd=cwd if cwd.is_dir() else Path.cwd(), app_root=app_root,
-        node=find_node(program), node_flags=flags, arguments=arguments, stages=stages, moved=moved,
+        node=chosen, node_remark=remark, node_flags=flags, arguments=arguments, stages=stages, moved=moved,
         trace=trace, plan=plan,
     )  # fmt: skip
+
+
+def _start_of(
+    origin: Mapping[str, Any], command: Sequence[str], cwd: Path, entry: Path, trace: Path, asked: str | None
+) -> tuple[str, str, tuple[str, ...], tuple[str, ...]]:
+    """The node, a remark about it, its flags and the application's arguments; older plans have the command only."""
+    if not origin.get("node"):
+        program, flags, arguments = split_command(command, cwd, entry, trace)
+        return find_node(asked or program), "", flags, arguments
+    chosen, remark = choose_node(asked, str(origin["node"]), str(origin.get("node_version") or ""))
+    return chosen, remark, tuple(map(str, origin["node_flags"])), tuple(map(str, origin["arguments"]))
 
 
 def split_command(

@@ -158,7 +158,8 @@ def _compare(work: _Work) -> Verdict:
 
 def _around(work: _Work, with_stages: _Run, notes: Notes) -> tuple[list[str], list[str]]:
     """Problems and remarks that are not about one answer."""
-    problems, remarks = [], []
+    problems: list[str] = []
+    remarks = [f"Node: {work.staged.node_remark}"] if work.staged.node_remark else []
     original_died = next((run.replayed.died for run in work.originals if run.replayed.died), "")
     if original_died:
         remarks.append(f"{original_died}; only what it answered before is compared.")
@@ -225,7 +226,8 @@ def _run(work: _Work, launch: Callable[[], Running], label: str, shake: int | No
 def _start_original(work: _Work, folder: Path) -> Running:
     argv = work.staged.original_command(work.options.arguments)
     servers = _servers(work.requests)
-    return start(argv, work.staged.cwd, os.environ, name="the original", scratch=folder, servers=servers)
+    env = work.staged.original_environment(os.environ)
+    return start(argv, work.staged.cwd, env, name="the original", scratch=folder, servers=servers)
 
 
 def _start_staged(work: _Work, folder: Path) -> Running:

@@ -28,6 +28,10 @@ class AppProcess:
     app_root: str
     cwd: str
     argv: tuple[str, ...]
+    exec_argv: tuple[str, ...]
+    """Options of node, before the script."""
+    node: str
+    """Path of its node."""
     version: str
 
 
@@ -99,6 +103,8 @@ class RunDirectory:
                     app_root=event["app_root"],
                     cwd=event["cwd"],
                     argv=tuple(event["argv"]),
+                    exec_argv=tuple(event["exec_argv"]),
+                    node=event["node"],
                     version=event["version"],
                 )
             )

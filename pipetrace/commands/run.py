@@ -28,17 +28,20 @@ from pipetrace.runner.transport import open_transport
 )
 @click.option("--stage", help="Run only this stage, as one process (over NATS).")
 @click.option("--group", default="", help="Name that the processes of one application share on a broker.")
+@click.option(
+    "--node", metavar="PATH", help="Run with this node.  [default: that of the recording, else the first on the PATH]"
+)
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing beside what the application says.")
 def command(
     staged: Path, arguments: tuple[str, ...], transport: str, replicas: int | None, stage: str | None, group: str,
-    quiet: bool,
+    node: str | None, quiet: bool,
 ) -> int:  # fmt: skip
     """Start the staged application in STAGED with the recorded command's node flags, arguments and directory.
 
     ARGUMENTS after `--` replace the recorded ones. stdio, signals and exit status are the application's own.
     Over NATS the stage processes are started too, and stopped when the application ends.
     """
-    app = load_staged(staged)
+    app = load_staged(staged, node=node)
     if stage is not None:
         known = ["entry", *(one.id for one in app.stages)]
         if stage not in known:
@@ -50,6 +53,8 @@ def command(
         if not quiet:
             print(f"pipetrace: {text}", file=sys.stderr)
 
+    if app.node_remark:
+        say(app.node_remark)
     with open_transport(transport) as opened:
         return run_in_foreground(
             app, opened, stage=stage, replicas=replicas, arguments=arguments or None, group=group, say=say

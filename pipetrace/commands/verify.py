@@ -66,6 +66,9 @@ from pipetrace.runner.verify import Verdict, VerifyOptions, verify
     metavar="S",
     help="Let each run S seconds longer after the replay, for what timers do.",
 )
+@click.option(
+    "--node", metavar="PATH", help="Run with this node.  [default: that of the recording, else the first on the PATH]"
+)
 @click.option("--no-measure", is_flag=True, help="Compare only.")
 @click.option(
     "--duration",
@@ -80,7 +83,7 @@ from pipetrace.runner.verify import Verdict, VerifyOptions, verify
 @click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
 def command(
     staged: Path, arguments: tuple[str, ...], requests_path: Path | None, limit: int, transport: str,
-    replicas: int | None, concurrency: int, timeout: float, linger: float, no_measure: bool,
+    replicas: int | None, concurrency: int, timeout: float, linger: float, node: str | None, no_measure: bool,
     duration: float, rounds: int, json_wanted: bool, quiet: bool,
 ) -> int:  # fmt: skip
     """Replay requests against the original and the staged application in STAGED and compare byte by byte.
@@ -89,7 +92,7 @@ def command(
     recorded ones for both. Exit status: 0 equal, 1 different, 2 not carried out.
     """
     try:
-        app = load_staged(staged)
+        app = load_staged(staged, node=node)
         path = requests_path or request_file(app)
         if requests_path is None and not path.is_file():
             raise UsageError(

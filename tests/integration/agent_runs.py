@@ -111,10 +111,11 @@ class Recorded(NamedTuple):
 class Runner:
     """Writes programs below a directory, and runs them with and without the agent."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, node: str = "node") -> None:
         self.root = directory / "app"
         self.root.mkdir()
         self.directory = directory
+        self.node = node
         self.runs = 0
 
     def write(self, name: str, text: str) -> None:
@@ -124,7 +125,7 @@ class Runner:
 
     def plain(self, name: str) -> tuple[str, int]:
         done = subprocess.run(
-            ["node", name], cwd=self.root, capture_output=True, text=True, timeout=DEADLINE_S, check=False
+            [self.node, name], cwd=self.root, capture_output=True, text=True, timeout=DEADLINE_S, check=False
         )
         return done.stdout + done.stderr, done.returncode
 
@@ -136,7 +137,7 @@ class Runner:
         texts = Texts(directory, self.root, memory)
         environment = {**os.environ, "PIPETRACE_DIR": str(directory), "NODE_OPTIONS": f"--require {AGENT}"}
         process = subprocess.Popen(
-            ["node", name], cwd=self.root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [self.node, name], cwd=self.root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         try:
             if until is not None:

@@ -110,3 +110,35 @@ def test_a_changed_or_missing_source_is_refused(tmp_path: Path) -> None:
     (tmp_path / "app" / "app.js").unlink()
     with pytest.raises(PipetraceError, match=r"app\.js is gone"):
         load_staged(out)
+
+
+def test_the_node_of_the_recording_is_taken_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def pretend(name: str, version: str) -> str:
+        program = tmp_path / name / "node"
+        program.parent.mkdir()
+        program.write_text(f"#!/bin/sh\necho v{version}\n")
+        program.chmod(0o755)
+        return str(program)
+
+    recorded, other, old = pretend("recorded", "24.1.0"), pretend("other", "22.1.0"), pretend("old", "18.1.0")
+    monkeypatch.setenv("PATH", f"{tmp_path}/other:/usr/bin:/bin")
+    out = staged(tmp_path, ["npm", "start"])
+    planned = out / ".pipetrace" / "plan.json"
+    plan = json.loads(planned.read_text())
+    plan["trace"] |= {"node": recorded, "node_version": "v24.1.0", "node_flags": ["--no-warnings"], "arguments": ["7"]}
+    planned.write_text(json.dumps(plan))
+
+    app = load_staged(out)
+    assert (app.node, app.node_remark, app.node_flags, app.arguments) == (recorded, "", ("--no-warnings",), ("7",))
+    assert app.original_environment({"PATH": "/usr/bin"})["PATH"] == f"{tmp_path}/recorded:/usr/bin"
+    assert load_staged(out, node=other).node == other
+    with pytest.raises(PipetraceError, match=r"old/node is Node.js 18.1.0; install Node.js 20 or newer"):
+        load_staged(out, node=old)
+    with pytest.raises(PipetraceError, match="nowhere was not found; name the node to run with"):
+        load_staged(out, node="nowhere")
+    Path(recorded).unlink()
+    app = load_staged(out)
+    assert app.node == other
+    assert app.node_remark == (
+        f"it was recorded with Node.js 24.1.0, which is not here; {other} is 22.1.0 (choose with --node)."
+    )

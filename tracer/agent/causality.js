@@ -9,7 +9,7 @@
  * not seen before, a datagram, a connection, a signal, a timer of the initialisation or of another timer.
  */
 
-const { AsyncLocalStorage, executionAsyncResource } = require('async_hooks');
+const { AsyncLocalStorage, AsyncResource, executionAsyncResource } = require('async_hooks');
 const { IncomingMessage } = require('http');
 const { types } = require('util');
 const { state } = require('./state.js');
@@ -42,6 +42,8 @@ NO_CHAIN.written = true;
 const storage = new AsyncLocalStorage();
 /** @type {WeakMap<object, Link>} */
 const requests = new WeakMap();
+/** Parsers whose events run in the context of their request. @type {WeakSet<object>} */
+const parsers = new WeakSet();
 /** @type {Chain | null} */
 let initChain = null;
 
@@ -85,7 +87,8 @@ function begin(frame) {
     return;
   }
   const resource = executionAsyncResource();
-  const type = typeOf(resource);
+  // Newer engines carry the context of promises themselves, so that no resource stands for a reaction.
+  const type = typeOf(resource) || (store === undefined ? '' : 'PROMISE');
   frame.trigger = state.spool.string(type);
   const kind = KINDS[type];
   if (continues(store, kind, resource)) {
@@ -150,7 +153,43 @@ function request(frame, message) {
   // Later events of this request come from the same resource, so the store stays in place.
   frame.restore = false;
   requests.set(message, new Link(frame.id, frame.chain));
+  if (!contextStaysWithResource()) followParser(message.socket?.parser);
   if (state.inInit) endInit();
+}
+
+/** @type {boolean | undefined} */
+let stays;
+
+/** Whether what is entered while a resource runs is still there when it runs again; not so in newer versions. */
+function contextStaysWithResource() {
+  if (stays === undefined) {
+    const resource = new AsyncResource('PIPETRACE');
+    const probe = new Link(0, NO_CHAIN);
+    resource.runInAsyncScope(() => storage.enterWith(probe));
+    stays = resource.runInAsyncScope(() => storage.getStore() === probe);
+  }
+  return stays;
+}
+
+/**
+ * Let the later events of requests, and all that libraries start in them, run in the context of the request: the body
+ * and its end come from the parser, which is older than the request.
+ * @param {any} parser
+ */
+function followParser(parser) {
+  if (typeof parser !== 'object' || parser === null || parsers.has(parser)) return;
+  parsers.add(parser);
+  const { kOnBody, kOnMessageComplete } = parser.constructor;
+  for (const event of [kOnBody, kOnMessageComplete]) {
+    const handle = parser[event];
+    if (typeof handle !== 'function') continue;
+    /** @this {any} @param {...unknown} args */
+    parser[event] = function (...args) {
+      const link = this.incoming ? requests.get(this.incoming) : undefined;
+      if (link === undefined) return Reflect.apply(handle, this, args);
+      return storage.run(link, () => Reflect.apply(handle, this, args));
+    };
+  }
 }
 
 /**

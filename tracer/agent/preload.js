@@ -58,6 +58,8 @@ function begin(run) {
     app_root: root,
     cwd: process.cwd(),
     argv: process.argv,
+    exec_argv: process.execArgv,
+    node: process.execPath,
     version: process.version,
   });
   require('./index.js');
