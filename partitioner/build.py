@@ -19,7 +19,7 @@ from pipetrace.partitioner.model import Model, Transport
 from pipetrace.partitioner.problem import ENTRY, Problem
 from pipetrace.partitioner.reasons import listed, milliseconds, percent, refusals_of
 from pipetrace.partitioner.recording import Recording
-from pipetrace.partitioner.scaling import StageNames, scaling_table, what_ifs
+from pipetrace.partitioner.scaling import StageNames, machine_counts, scaling_table, what_ifs
 from pipetrace.partitioner.solve import Solution, move_everything, solve, unmoved
 
 Move = Literal["gain", "all", "none"]
@@ -143,8 +143,11 @@ class _Build:
     def make(self) -> plan.Plan:
         analysis, recording = self._analysis, self._analysis.recording
         meta = recording.meta
-        scaling = scaling_table(analysis, self._problem, self._options.machines, self._solution)
-        reasons = what_ifs(analysis, self._problem, self._options.machines, self._solution)
+        counts = [self._options.machines] if self._options.regardless else machine_counts(self._options.machines)
+        scaling = scaling_table(analysis, self._problem, counts, self._solution)
+        reasons: tuple[plan.WhatIf, ...] = ()
+        if not self._options.regardless:  # where gain plays no part, what would bring more is no question
+            reasons = what_ifs(analysis, self._problem, self._options.machines, self._solution)
         model = analysis.model
         loads = self._solution.loads
         return plan.Plan(

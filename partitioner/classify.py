@@ -84,6 +84,8 @@ class Item:
     """It is state only between parts of one chain, and binds units but no stage."""
     settled: bool = False
     """A library changed it at its first use, and never again."""
+    steady: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    """Of state: the object's own properties that nothing changes, each with the cells that read it."""
 
     @property
     def place(self) -> str:
@@ -117,6 +119,9 @@ class _Gathered:
     seen_write: bool = False
     any_write: bool = False
     settled: bool = False
+    steady: dict[str, set[int]] = field(default_factory=dict)
+    whole: set[int] = field(default_factory=set)
+    """Cells that read the object in a way that names no property of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +226,16 @@ class _Judge:
         klass = self._klass(key, location, item, early, late, seen_write)
         if _RANK[klass] > _RANK[item.klass]:
             item.klass = klass
+        if klass == "init-only" and location.kind != "variable" and self._is_value_of_variable(location):
+            cells = {int(self._graph.cell_of[touch.at]) for touch in late}
+            if location.kind == "property" and location.klass in _LIBRARY:
+                item.steady.setdefault(location.name, set()).update(cells)
+            else:
+                item.whole |= cells
+
+    def _is_value_of_variable(self, location: Location) -> bool:
+        """Whether the object is what a module-level variable holds, and not something inside of it."""
+        return bool(location.root_variable) and location.owner == location.root_variable.replace("#", ":")
 
     def _klass(
         self, key: str, location: Location, item: _Gathered, early: list[_Touch], late: list[_Touch], seen_write: bool
@@ -441,6 +456,9 @@ class _Judge:
                     renamed[key] = f"{file}:{name}@{line} ({first.klass})"
                     renamed[key] = key if renamed[key] in items else renamed[key]
             item_id = renamed.get(key, key)
+            if gathered.cross and gathered.klass == "state" and not gathered.variable_is_state:
+                # Its guard lets only reads of steady properties through.
+                gathered.cells |= gathered.whole
             items[item_id] = Item(
                 id=item_id,
                 name=name,
@@ -457,6 +475,9 @@ class _Judge:
                 guessed=gathered.any_write and not gathered.seen_write,
                 local=gathered.klass == "state" and not gathered.cross,
                 settled=gathered.settled and gathered.klass == "init-only",
+                steady=tuple((own, tuple(sorted(cells))) for own, cells in sorted(gathered.steady.items()))
+                if gathered.klass == "state"
+                else (),
             )
         splits = {Split(split.unit, split.other, renamed.get(split.item, split.item)) for split in self._splits}
         return Classification(

@@ -110,7 +110,8 @@ def guards_of(analysis: Analysis, moved: Mapping[int, str], owners: Mapping[str,
             if form is None or owner == stage:
                 continue
             line = item.line if item is not None else capture.line
-            found.setdefault(location, plan.Guard(location, capture.name, file, line, form, owner, ()))
+            reads = () if item is None else tuple(own for own, seen in item.steady if not away.isdisjoint(seen))
+            found.setdefault(location, plan.Guard(location, capture.name, file, line, form, owner, (), reads))
             units.setdefault(location, set()).add(analysis.ids[unit])
     for item, strangers in _strangers(analysis, moved, owners):
         guard = plan.Guard(item.id, item.name, item.file, item.line, item.form, owners[item.id], ())

@@ -136,6 +136,8 @@ class Guard:
     form: Literal["object", "variable"]
     owner: str
     handlers: tuple[str, ...]
+    reads: tuple[str, ...] = ()
+    """Properties of the object that nothing changes after initialisation, and that moved handlers read."""
 
 
 @dataclass(frozen=True, slots=True)

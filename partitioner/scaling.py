@@ -49,15 +49,16 @@ def machine_counts(machines: int) -> list[int]:
 
 
 def scaling_table(
-    analysis: Analysis, problem: Problem, machines: int, chosen: Solution
+    analysis: Analysis, problem: Problem, counts: list[int], chosen: Solution
 ) -> tuple[plan.ScalingPoint, ...]:
-    """Speed-up and limit for 1 … ``machines``; the last row is the plan itself."""
+    """Speed-up and limit for each number of machines; the last row is the plan itself."""
     shared = analysis.transport == "threads"
     points: list[plan.ScalingPoint] = []
     best = 1.0
-    for count in machine_counts(machines):
-        solution = chosen if count == machines else solve(problem, count, shared)
-        if solution.speedup < max(best, analysis.model.least_gain) and not (count == machines and chosen.moves):
+    for count in counts:
+        last = count == counts[-1]
+        solution = chosen if last else solve(problem, count, shared)
+        if solution.speedup < max(best, analysis.model.least_gain) and not (last and chosen.moves):
             solution = unmoved(problem, count, shared) if best <= 1.0 else solution
         best = max(best, solution.speedup)
         points.append(

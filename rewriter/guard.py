@@ -49,7 +49,7 @@ def guard(context: FileContext, order: GuardOrder, reachable: Iterable[int] | No
     for reference in binding.references:
         if reference.init or reference.function == binding.scope_function:
             continue
-        if allowed is None or reference.function in allowed:
+        if (allowed is None or reference.function in allowed) and not _reads_steady(view, reference, order.reads):
             _touch(context, order.location, reference, wrapped)
 
 
@@ -143,6 +143,23 @@ def _touch(context: FileContext, location: str, reference: Reference, wrapped: s
     elif id(statement) not in wrapped:
         wrapped.add(id(statement))
         surgery.insert(location, statement.range[0], f"{touch}, ")
+
+
+def _reads_steady(view: FileView, reference: Reference, names: tuple[str, ...]) -> bool:
+    """Tell whether a use only reads a property that every stage may read."""
+    identifier = view.identifier_at(reference.start)
+    member = view.parent(identifier) if identifier is not None and names else None
+    if member is None or member.type != "MemberExpression" or member.computed or member.object is not identifier:
+        return False
+    if member.property.name not in names:
+        return False
+    outer = view.parent(member)
+    changes = outer is not None and (
+        (outer.type == "AssignmentExpression" and outer.left is member)
+        or outer.type == "UpdateExpression"
+        or (outer.type == "UnaryExpression" and outer.operator == "delete")
+    )
+    return not changes
 
 
 def _statement_beginning_with(view: FileView, node: Node) -> Node | None:

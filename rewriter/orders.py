@@ -34,6 +34,8 @@ class GuardOrder:
     """`object`: the value is guarded; `variable`: its uses are."""
     handlers: tuple[str, ...]
     """Ids of the moved handlers that could touch it; empty = any."""
+    reads: tuple[str, ...] = ()
+    """Properties that any stage may read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,7 @@ def orders_of(plan: Mapping[str, Any]) -> Orders:
                 guard["line"],
                 guard["form"],
                 tuple(guard.get("handlers") or ()),
+                tuple(guard.get("reads") or ()),
             )
         )
     for source in plan.get("sources", ()):

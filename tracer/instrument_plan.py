@@ -193,7 +193,9 @@ def _constant(binding: Binding, plan: Plan, initialisers: dict[int, Node]) -> bo
         if init.type not in ("MemberExpression", "CallExpression"):
             return False
     if init.type == "Literal":
-        return not binding.destructured
+        pattern = getattr(init, "regex", None)
+        keeps_place = pattern is not None and not {"g", "y"}.isdisjoint(pattern.flags)
+        return not binding.destructured and not keeps_place
     if init.type == "TemplateLiteral":
         return not init.expressions
     return init.type in (*FUNCTION_TYPES, "ClassExpression") or _is_require(init)

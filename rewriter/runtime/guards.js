@@ -31,13 +31,14 @@ function state(location, value) {
     if (context.role !== 'local') program.stateValues.add(value);
     return value;
   }
+  const steady = context.plan?.reads.get(location);
   const check = () => {
     if (!inInit()) refuse(location, owner);
   };
   /** @type {ProxyHandler<any>} */
   const traps = {
     get(target, key) {
-      check();
+      if (steady === undefined || !steady.has(key)) check();
       const found = Reflect.get(target, key, target);
       // Methods of Map, Set, Buffer … need the object itself as their receiver.
       return typeof found === 'function' && key !== 'constructor' ? found.bind(target) : found;

@@ -32,7 +32,12 @@ class Plan {
     /** @type {Map<string, string>} stage that owns a location */
     this.owners = new Map();
     for (const state of json.state || []) this.owners.set(state.id, state.owner);
-    for (const guard of json.guards || []) this.owners.set(guard.location, guard.owner);
+    /** @type {Map<string, Set<PropertyKey>>} properties of guarded objects that every stage may read */
+    this.reads = new Map();
+    for (const guard of json.guards || []) {
+      this.owners.set(guard.location, guard.owner);
+      if (guard.reads && guard.reads.length > 0) this.reads.set(guard.location, new Set(guard.reads));
+    }
     /** @type {Map<string, string>} stage of a source */
     this.sources = new Map();
     for (const source of json.sources || []) this.sources.set(source.handler, source.stage);

@@ -79,6 +79,23 @@ def test_memory_of_a_server(runner: Runner) -> None:
     assert not any("secret" in str(access) or "hunter2" in str(access) for access in accesses)
 
 
+def test_what_keeps_its_place_is_moved_on_by_reading(runner: Runner) -> None:
+    runner.write(
+        "places.js",
+        "const ids = (function* () { let n = 0; for (;;) yield n++ })()\n"
+        "const kept = /a/g, fresh = /b/g\n"
+        "let n = 0\n"
+        "const t = setInterval(function tick () {\n"
+        "  ids.next(); kept.test('aaaa'); while (fresh.exec('bb'));\n"
+        "  if (++n === 3) clearInterval(t)\n"
+        "}, 1)\n",
+    )
+    accesses = runner.record("places.js").accesses()
+    assert ("tick", "content", "places.js:ids", "rw", "builtin") in accesses
+    assert ("tick", "property", "places.js:kept.lastIndex", "rw", "builtin") in accesses
+    assert not any("fresh.lastIndex" in access[2] for access in accesses)
+
+
 def test_no_value_is_in_the_spool(runner: Runner) -> None:
     runner.write("server.js", SERVER)
     runner.record("server.js")

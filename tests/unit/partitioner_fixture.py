@@ -143,6 +143,12 @@ class Drawing:
         """A property of an object that no module-level variable leads to."""
         return self._location("property", name, klass, line=line, born_init=born_init)
 
+    def own(self, name: str, variable: str, *, klass: str = "plain", line: int = 1) -> int:
+        """A property of the object that a module-level variable holds."""
+        return self._location(
+            "property", name, klass, line=line, root=f"app.js#{variable}", born_init=True, owner=f"app.js:{variable}"
+        )
+
     def _location(
         self,
         kind: str,
@@ -154,10 +160,11 @@ class Drawing:
         scope: int | None = None,
         root: str = "",
         chain: int | None = None,
+        owner: str = "",
     ) -> int:
         number = len(self.locations) + 1
         self.locations[number] = Location(
-            number, kind, name, f"app.js:{name}", 0, line, scope, klass, born_init, root, chain
+            number, kind, name, owner or f"app.js:{name}", 0, line, scope, klass, born_init, root, chain
         )
         return number
 

@@ -37,6 +37,29 @@ def test_state_that_the_text_lets_a_moved_handler_touch_is_guarded() -> None:
     assert _plan(draw).guards == (Guard("app.js:visits", "visits", "app.js", 5, "object", "entry", ("app.js#render",)),)
 
 
+def _shares(klass: str) -> Drawing:
+    """`render` reads what nothing changes of an object, of which `count` changes another part."""
+    draw = Drawing()
+    render, count = draw.promised("render", line=30), draw.function("count")
+    draw.capture(render, "page", line=5)
+    title, hits = draw.own("title", "page", klass=klass, line=5), draw.own("hits", "page", klass=klass, line=5)
+    for _ in range(3):
+        draw.touch(draw.run(render, ms=8), "r", title)
+        draw.touch(draw.run(count), "rw", hits)
+    return draw
+
+
+def test_a_guard_lets_reads_of_a_property_through_that_nothing_changes() -> None:
+    (guard,) = _plan(_shares("plain")).guards
+    assert (guard.location, guard.form, guard.reads) == ("app.js:page", "object", ("title",))
+
+
+def test_where_a_guard_cannot_tell_reads_apart_the_reader_stays_with_the_state() -> None:
+    plan = make_plan(_shares("instance:Page").recording(), Options(machines=4))
+    assert plan.moved == ()
+    assert "shares-state" in {r.cause for r in plan.refusals if r.handler == "app.js#render"}
+
+
 def test_a_guard_reaches_through_the_functions_that_could_be_called() -> None:
     #  render ─▶ fail ─▶ report, which names `visits`
     draw = Drawing()

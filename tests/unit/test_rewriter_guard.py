@@ -49,6 +49,22 @@ def test_uses_of_a_variable(use: str, after: str) -> None:
     assert outcome.body == f"{HEAD} let n;\nget($pt.handler('line:2', () => {{ {after} }}));\n"
 
 
+@pytest.mark.parametrize(
+    ("use", "after"),
+    [
+        ("return n.title;", "return n.title;"),
+        ("return n.title.length + n.hits;", "return n.title.length + ($pt.touch('app.js:n'), n).hits;"),
+        ("return n[title];", "return ($pt.touch('app.js:n'), n)[title];"),
+        ("n.title = 1;", "$pt.touch('app.js:n'), n.title = 1;"),
+        ("return delete n.title;", "return delete ($pt.touch('app.js:n'), n).title;"),
+    ],
+)
+def test_a_property_that_nothing_changes_may_be_read(use: str, after: str) -> None:
+    order = GuardOrder("app.js:n", "n", "app.js", 1, "variable", (), ("title",))
+    outcome = rewritten(f"let n;\nget(() => {{ {use} }});\n", "line:2", guards=(order,))
+    assert outcome.body == f"{HEAD} let n;\nget($pt.handler('line:2', () => {{ {after} }}));\n"
+
+
 def test_code_without_semicolons_is_not_joined_to_the_line_before() -> None:
     before = "let n\nget(() => {\n  work\n  n.a = 1\n  work\n  n++\n})\n"
     after = rewritten(before, "line:2", guards=(guard("n", "variable"),)).body

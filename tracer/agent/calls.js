@@ -115,6 +115,7 @@ function call(fn, known, receiver, args, site) {
   if (known & (model.RECEIVER_READ | model.RECEIVER_WRITE) && isObject(receiver)) {
     content(receiver, known & (model.RECEIVER_READ | model.RECEIVER_WRITE), BUILTIN, line);
   }
+  if (known & model.MATCHES && receiver instanceof RegExp) memory.matched(receiver, line);
   if (known & model.FIRST_WRITE && isObject(args[0])) content(args[0], WRITE, BUILTIN, line);
   if (known & (model.ARGS_READ | model.DEEP_READ)) {
     for (let index = known & model.FIRST_WRITE ? 1 : 0; index < args.length; index++) {

@@ -171,10 +171,28 @@ function property(object, name, mode, via, line) {
 function content(object, mode, via, line) {
   const meta = metaOf(object);
   if (meta.id === 0) return meta;
+  // To take a value from a generator is to move it on.
+  if (meta.cls === 'generator') mode = BOTH;
   let location = meta.content;
   if (location === null) location = meta.content = makeLocation('c', 'content', meta, meta.cls);
   touch(location, mode, via, line);
   return meta;
+}
+
+/** Invocation that last matched with a regular expression that keeps its place. @type {WeakMap<RegExp, number>} */
+const matchers = new WeakMap();
+
+/**
+ * A regular expression with the flag g or y is matched: it begins where the last match ended. A match that begins at
+ * the start of the text depends on nothing, so only one that finds another's place is recorded.
+ * @param {RegExp} pattern @param {number} line
+ */
+function matched(pattern, line) {
+  const frame = state.frame;
+  if (frame === null || !(pattern.global || pattern.sticky)) return;
+  const before = matchers.get(pattern);
+  matchers.set(pattern, frame.id);
+  if (before !== frame.id && pattern.lastIndex !== 0) property(pattern, 'lastIndex', BOTH, BUILTIN, line);
 }
 
 /**
@@ -347,7 +365,7 @@ function label(meta) {
 }
 
 module.exports = {
-  READ, WRITE, BOTH, DIRECT, BUILTIN, OPAQUE, COMPARED, ObjectMeta, metas, metaOf, isObject, property, content, read,
+  READ, WRITE, BOTH, DIRECT, BUILTIN, OPAQUE, COMPARED, ObjectMeta, metas, metaOf, isObject, property, content, matched, read,
   write, iterate, destructure, readIfSampled, writeIfSampled, born, makeMeta, scope, lateScope, variable,
   moduleVariable, setRoot, reroot, writeLocations,
 };

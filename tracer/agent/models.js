@@ -23,6 +23,8 @@ const POST = 128;
 /** Calls what it is handed whenever something happens. */
 const START = 256;
 const LANGUAGE = 512;
+/** Matches with a regular expression, which may keep the place of the match. */
+const MATCHES = 1024;
 
 /** @type {Map<Function, number>} */
 const models = new Map();
@@ -79,9 +81,13 @@ function language() {
   each(Object.prototype, () => LANGUAGE | RECEIVER_READ);
   each(Function.prototype, () => LANGUAGE);
   for (const name of ['then', 'catch', 'finally']) models.set(/** @type {any} */ (Promise.prototype)[name], LANGUAGE | POST);
+  for (const name of /** @type {const} */ (['exec', 'test'])) models.set(RegExp.prototype[name], LANGUAGE | MATCHES);
   const iterator = Object.getPrototypeOf(Object.getPrototypeOf([][Symbol.iterator]()));
   for (const made of [[][Symbol.iterator](), new Map().entries(), new Set().entries(), ''[Symbol.iterator]()]) {
-    each(Object.getPrototypeOf(made), () => LANGUAGE);
+    each(Object.getPrototypeOf(made), () => LANGUAGE | RECEIVER_READ | RECEIVER_WRITE);
+  }
+  for (const maker of [function* () {}, async function* () {}]) {
+    each(Object.getPrototypeOf(maker.prototype), () => LANGUAGE | RECEIVER_READ | RECEIVER_WRITE);
   }
   each(iterator, () => LANGUAGE);
   for (const name of ['Object', 'Function', 'Array', 'Map', 'Set', 'Math', 'JSON', 'Reflect', 'Promise', 'Symbol', 'Date',
@@ -151,5 +157,5 @@ function build() {
 }
 
 module.exports = {
-  models, build, RECEIVER_READ, RECEIVER_WRITE, FIRST_WRITE, ARGS_READ, DEEP_READ, EFFECT, POST, START, LANGUAGE,
+  models, build, RECEIVER_READ, RECEIVER_WRITE, FIRST_WRITE, ARGS_READ, DEEP_READ, EFFECT, POST, START, LANGUAGE, MATCHES,
 };
