@@ -118,11 +118,15 @@ class Session:
         if len(listeners) == 1:
             self._tab.set_listener(event, lambda **params: [hear(params) for hear in listeners])
 
-    def close(self) -> None:
-        """Handle the events that have arrived, then disconnect."""
+    def drain(self) -> None:
+        """Wait until the events that have arrived are handled."""
         deadline = time.monotonic() + _LARGEST_DRAIN_S
         while self._tab.event_queue.unfinished_tasks and self.alive and time.monotonic() < deadline:
             time.sleep(0.005)
+
+    def close(self) -> None:
+        """Handle the events that have arrived, then disconnect."""
+        self.drain()
         with contextlib.suppress(PyChromeException, websocket.WebSocketException, OSError):
             self._tab._stopped.set()
             self._tab._ws.close(timeout=1)

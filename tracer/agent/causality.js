@@ -262,10 +262,16 @@ function endInit() {
   whenInitEnds();
 }
 
+/** Nothing follows causes any more. */
+function disable() {
+  storage.disable();
+}
+
 /** Whether a chain is the initialisation. @param {Chain} chain */
 const isInit = (chain) => chain === initChain;
 
 module.exports = {
   Chain, Link, NO_CHAIN, begin, descend, inspect, place, restore, writeChain, promiseTrigger, onInitEnd, isInit,
+  disable,
   store: () => storage.getStore(),
 };

@@ -13,14 +13,13 @@ const fs = require('fs');
 const path = require('path');
 const inspector = require('inspector');
 const { isMainThread, threadId } = require('worker_threads');
-const { monitorEventLoopDelay, PerformanceObserver, performance } = require('perf_hooks');
+const { performance } = require('perf_hooks');
+const { sampling } = require('./figures.js');
 const { quietly } = require('./quietly.js');
 
 const HOLD_MS = 2000;
 const EXIT_MS = 3000;
-const SAMPLE_MS = 500;
 const STOP_MS = 100;
-const RESOLUTION_MS = 20;
 const AGENT = Symbol.for('pipetrace.agent');
 
 const run = process.env.PIPETRACE_RUN;
@@ -181,54 +180,4 @@ function ownProfile(directory) {
       taken.disconnect();
     },
   };
-}
-
-/**
- * Write heap size, event-loop delay and time in garbage collection now and then.
- * @param {string} file
- */
-function sampling(file) {
-  const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
-  delay.enable();
-  let collected = 0;
-  const collections = new PerformanceObserver((list) => {
-    for (const entry of list.getEntries()) collected += entry.duration;
-  });
-  collections.observe({ entryTypes: ['gc'] });
-
-  /** @param {number} nanoseconds between two ticks of the histogram's timer */
-  const late = (nanoseconds) => Math.max(0, Math.round(nanoseconds - RESOLUTION_MS * 1e6));
-
-  function write() {
-    const known = delay.count > 0;
-    const line = JSON.stringify({
-      t: performance.timeOrigin + performance.now(),
-      heap: process.memoryUsage().heapUsed,
-      mean: known ? late(delay.mean) : null,
-      max: known ? late(delay.max) : null,
-      gc: Math.round(collected * 1e6),
-    });
-    delay.reset();
-    collected = 0;
-    try {
-      fs.appendFileSync(file, line + '\n');
-    } catch {
-      stop();
-    }
-  }
-
-  const timer = setInterval(write, SAMPLE_MS);
-  timer.unref();
-  let running = true;
-
-  function stop() {
-    if (!running) return;
-    running = false;
-    clearInterval(timer);
-    write();
-    delay.disable();
-    collections.disconnect();
-  }
-
-  return { stop };
 }

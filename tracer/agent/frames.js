@@ -278,6 +278,16 @@ function closeAll() {
   sp = 0;
 }
 
+/** Drop the open invocations, which an exception left long ago: they count, but no time does. */
+function abandon() {
+  while (state.frame !== null) {
+    state.frame.start = now();
+    state.frame.inner = 0;
+    close(state.frame, THREW);
+  }
+  sp = 0;
+}
+
 /** Forget which pairs are plain calls, so that they are looked at again. */
 function forgetPairs() {
   pairCallee.fill(-1);
@@ -299,5 +309,5 @@ const height = () => sp;
 
 module.exports = {
   Frame, enter, enterPromise, exit, leave, resume, caught, returned, returnedAndExit, firstOf, enterInit, exitInit, closeAll,
-  forgetPairs, observeShapes, height, HANDLER, CALL, RESUME, INIT, NESTED, SAMPLED,
+  abandon, forgetPairs, observeShapes, height, HANDLER, CALL, RESUME, INIT, NESTED, SAMPLED,
 };

@@ -137,6 +137,13 @@ class Spool {
     this.writeBlock(this.accesses);
   }
 
+  /** Write nothing any more. */
+  close() {
+    this.broken = true;
+    if (this.fd >= 0) fs.closeSync(this.fd);
+    this.fd = -1;
+  }
+
   writeLines() {
     if (this.lines.length === 0) return;
     const text = Buffer.from(this.lines.join('\n'), 'utf8');
