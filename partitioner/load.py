@@ -42,10 +42,16 @@ Query = Callable[[str], Columns]
 def load_recording(path: Path) -> Recording:
     """Read the trace at ``path``.
 
-    Raises PipetraceError where the file is no trace of this version, or holds no invocation.
+    Raises PipetraceError where the file is no trace of this version, was recorded by attaching, or holds no invocation.
     """
     with open_trace(path) as trace:
         query = trace.columns
+        if trace.meta.get("attached"):
+            raise PipetraceError(
+                f"{path} was recorded by attaching to a running process, which sees no memory accesses, so state "
+                "cannot be told from messages and no plan would be safe; record the application from its start: "
+                "pipetrace record --on-port '<load command>' -- <its command>."
+            )
         process, left_out = _busiest_process(query)
         if process is None:
             raise PipetraceError(

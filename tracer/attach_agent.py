@@ -10,7 +10,8 @@ from typing import Any
 
 _DIRECTORY = Path(__file__).parent / "agent"
 _FILES = ("state", "spool", "sampling", "causality", "decide", "frames", "figures", "attach")
-_ADDRESS = "pipetrace:agent"
+_ADDRESS = str(_DIRECTORY.resolve())
+"""How the engine names the agent: as its files, so that profiles tell its share."""
 CONTROL = 'globalThis[Symbol.for("pipetrace.attached")]'
 
 ROLES = ("exit", "leave", "resume", "caught", "return", "call", "enter", "enterPromise", "hit", "hitPromise")

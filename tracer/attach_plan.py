@@ -19,7 +19,7 @@ from pipetrace.tracer.instrument_plan import Plan, make_plan
 from pipetrace.tracer.livedit_diff import CHUNK_LIMIT, Change, Differ, Unpredictable
 from pipetrace.tracer.livedit_model import Literal, Reach, map_functions
 
-_ROUNDS = 30
+_ROUNDS = 40
 _NEAR = 8
 """Characters between a function's end and the insertions that may have led to its loss."""
 
@@ -68,6 +68,25 @@ class ScriptPlanner:
         self._original = {
             info.index: Literal(self._units(info.params_start), self._units(info.end)) for info in self._literals()
         }
+
+    @property
+    def suspendable(self) -> set[int]:
+        """Functions that can have calls under way while other code runs."""
+        return {info.index for info in self.functions[1:] if info.is_async or info.is_generator}
+
+    def text_with(self, forms: Mapping[int, Form]) -> str:
+        """Return the text in which only some functions are instrumented."""
+        return self._draft(forms).text
+
+    def nothing(self, why: str) -> ScriptPlan:
+        """Return the plan that changes nothing."""
+        draft = self._draft({})
+        return ScriptPlan(
+            text=draft.text,
+            forms=dict.fromkeys(sorted(self._wanted), "none"),
+            reasons=dict.fromkeys(self._wanted, why) | {index: known for index, known in self._why.items() if known},
+            places=tuple(draft.places),
+        )
 
     def plan(self, without: Collection[int] = ()) -> ScriptPlan:
         """Return the plan; functions in `without` stay as they are."""
@@ -136,6 +155,10 @@ class ScriptPlanner:
             near: set[int] = set()
             for end in (literal.start, literal.end):
                 near |= draft.near(end, radius)
+            if len(near) > 1 and blamed[number] <= 2:
+                # Of functions that end together, the innermost first, as long as something remains of it.
+                poorer = [index for index in near if step[index] < len(self._choices[index]) - 2]
+                near = {max(poorer)} if poorer else near
             if not near and not hard:
                 near = draft.near(literal.start, CHUNK_LIMIT) | draft.near(literal.end, CHUNK_LIMIT)
             found |= near

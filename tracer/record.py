@@ -77,7 +77,7 @@ def record(options: RecordOptions, say: Callable[[str], None] = lambda line: Non
     Raises PipetraceError for everything that a user can cause; nothing was overwritten then.
     """
     command = launch.check_command(options.command)
-    _check_output(options)
+    check_output(options)
     app = options.app
     if app is not None and not app.is_dir():
         raise PipetraceError(f"The directory {app} given with --app does not exist.")
@@ -96,7 +96,7 @@ def record(options: RecordOptions, say: Callable[[str], None] = lambda line: Non
         },
     )
     created = datetime.now().astimezone()
-    with _counted_interrupts() as interrupts, Following(command, orders, interrupts) as following:
+    with counted_interrupts() as interrupts, Following(command, orders, interrupts) as following:
         ending = following.follow(say)
         say("ending the recording")
         following.stop(ending)
@@ -127,8 +127,8 @@ def _write(
     for path in candidate.directory.glob("profile.*.json"):
         _add_profile(candidate, path)
     app_root = Path(claim.app_root)
-    name = options.name or _app_name(app_root)
-    path = options.output or _default_output(name, created)
+    name = options.name or app_name(app_root)
+    path = options.output or default_output(name, created)
     ids = process_ids(spool)
     listeners = following.listeners()
     by_itself = ending is Ending.BY_ITSELF
@@ -195,7 +195,7 @@ def _write(
     )
 
 
-def _check_output(options: RecordOptions) -> None:
+def check_output(options: RecordOptions) -> None:
     """Raise when the trace could not be written, before anything is started."""
     path = options.output
     if path is not None:
@@ -218,7 +218,8 @@ def _check_output(options: RecordOptions) -> None:
         ) from None
 
 
-def _default_output(name: str, created: datetime) -> Path:
+def default_output(name: str, created: datetime) -> Path:
+    """Return a file name in traces/ that is free."""
     safe = re.sub(r"[^\w.-]+", "-", name.lstrip("@")).strip("-.") or "app"
     stem = f"{safe}-{created:%Y%m%d-%H%M%S}"
     path = _DIRECTORY / f"{stem}.duckdb"
@@ -229,7 +230,8 @@ def _default_output(name: str, created: datetime) -> Path:
     return path
 
 
-def _app_name(app_root: Path) -> str:
+def app_name(app_root: Path) -> str:
+    """Return the name in the application's package.json, else that of its directory."""
     import json
 
     with contextlib.suppress(OSError, ValueError, AttributeError):
@@ -350,7 +352,7 @@ def _add_profile(candidate: Candidate, path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _counted_interrupts() -> Iterator[Callable[[], int]]:
+def counted_interrupts() -> Iterator[Callable[[], int]]:
     """Count SIGINT, SIGTERM and SIGHUP instead of obeying them; yields the function that returns the count."""
     count = 0
 

@@ -9,6 +9,8 @@ from typing import Literal
 
 import click
 
+from pipetrace.errors import UsageError
+from pipetrace.tracer.attach_record import AttachOptions, record_attached
 from pipetrace.tracer.record import Recorded, RecordOptions, record
 
 
@@ -21,6 +23,11 @@ from pipetrace.tracer.record import Recorded, RecordOptions, record
     help="Trace file to write.  [default: traces/<app>-<time>.duckdb]",
 )
 @click.option("--force", is_flag=True, help="Overwrite an existing trace.")
+@click.option("--attach", metavar="PID|PORT|URL",
+              help="Record a process that runs already, found by its id, its port, or its inspector's address; "
+              "it is left as it was.")  # fmt: skip
+@click.option("--allow-stall", "allow_stall_s", type=click.FloatRange(min=0.05), default=1.0, show_default=True,
+              metavar="S", help="Longest time that one edit may hold up a process that is attached to.")  # fmt: skip
 @click.option(
     "--on-port",
     metavar="CMD",
@@ -58,6 +65,8 @@ def command(
     command: tuple[str, ...],
     output: Path | None,
     force: bool,
+    attach: str | None,
+    allow_stall_s: float,
     on_port: str | None,
     wait_s: float,
     duration_s: float | None,
@@ -78,25 +87,37 @@ def command(
     \b
     pipetrace record node app.js
     pipetrace record --on-port 'autocannon -d 10 http://127.0.0.1:$PORT/' -- npm start
+    pipetrace record --attach 4711 --duration 30
     """
     talks = sys.stderr.isatty() and not quiet
-    recorded = record(
-        RecordOptions(
-            command=command,
-            output=output,
-            force=force,
-            on_port=on_port,
-            duration_s=duration_s,
-            wait_s=wait_s,
-            memory=memory,
-            capture_requests=capture_requests,
-            max_requests=max_requests,
-            name=name,
-            app=app,
-            stdout=2 if as_json else None,
-        ),
-        lambda line: click.echo(f"pipetrace: {line}", err=True) if talks else None,
+    options = RecordOptions(
+        command=command,
+        output=output,
+        force=force,
+        on_port=on_port,
+        duration_s=duration_s,
+        wait_s=wait_s,
+        memory=memory,
+        capture_requests=capture_requests,
+        max_requests=max_requests,
+        name=name,
+        app=app,
+        stdout=2 if as_json else None,
     )
+
+    def say(line: str) -> None:
+        if talks:
+            click.echo(f"pipetrace: {line}", err=True)
+
+    if attach is not None:
+        if command or capture_requests:
+            raise UsageError(
+                "--attach records a process that runs already; leave the command and --capture-requests out."
+            )
+        warn = (lambda line: None) if quiet else (lambda line: click.echo(f"pipetrace: {line}", err=True))
+        recorded = record_attached(AttachOptions(options, attach, allow_stall_s), say, warn)
+    else:
+        recorded = record(options, say)
     if as_json:
         click.echo(json.dumps(_described(recorded)))
     if not quiet:
@@ -117,7 +138,8 @@ def _tell(recorded: Recorded) -> None:
     if recorded.requests is not None:
         click.echo(f"Wrote {recorded.requests.path} ({recorded.requests.requests} requests, private)", err=True)
     click.echo(f"Wrote {recorded.path}", err=True)
-    click.echo("Next: pipetrace report, or pipetrace partition --machines 4", err=True)
+    planned = "" if recorded.meta.get("attached") else ", or pipetrace partition --machines 4"
+    click.echo(f"Next: pipetrace report{planned}", err=True)
 
 
 def _described(recorded: Recorded) -> dict[str, object]:

@@ -186,6 +186,9 @@ function helpers(options) {
     if (typeof mark === 'object') {
       mark.returned = true;
       ended(mark);
+      if (loose && !mark.suspended) frames.unwind(mark.at);
+    } else if (loose && mark >= 0) {
+      frames.unwind(mark);
     }
     frames.exit(mark);
   }

@@ -278,6 +278,11 @@ function closeAll() {
   sp = 0;
 }
 
+/** Close what an exception left unseen above a height of the stack. @param {number} at */
+function unwind(at) {
+  while (state.frame !== null && state.frame.at > at) close(state.frame, THREW);
+}
+
 /** Drop the open invocations, which an exception left long ago: they count, but no time does. */
 function abandon() {
   while (state.frame !== null) {
@@ -309,5 +314,5 @@ const height = () => sp;
 
 module.exports = {
   Frame, enter, enterPromise, exit, leave, resume, caught, returned, returnedAndExit, firstOf, enterInit, exitInit, closeAll,
-  abandon, forgetPairs, observeShapes, height, HANDLER, CALL, RESUME, INIT, NESTED, SAMPLED,
+  unwind, abandon, forgetPairs, observeShapes, height, HANDLER, CALL, RESUME, INIT, NESTED, SAMPLED,
 };
