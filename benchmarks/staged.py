@@ -27,7 +27,6 @@ from pipetrace.runner.transport import Transport, open_transport
 from pipetrace.runner.verdict import figures_json
 
 VARIANTS = ("original", "staged, threads", "staged, NATS", "cluster, 2 workers", "piscina by hand, 2 threads")
-WARMUP_S = 1.5
 HTTP: frozenset[Server] = frozenset({(None, "http")})
 
 
@@ -72,7 +71,7 @@ def _running(start_it: Callable[[Path], Running]) -> Iterator[tuple[Running, Pat
 
 def _measure_load(
     load: common.Load, starters: dict[str, Callable[[Path], Running]], chosen: list[str], connections: int,
-    rounds: int, duration_s: float,
+    rounds: int, duration_s: float, warmup_s: float,
 ) -> tuple[dict[str, Figures], dict[str, int]]:  # fmt: skip
     taken: dict[str, list[Figures]] = {name: [] for name in chosen}
     moved: dict[str, int] = {}
@@ -81,7 +80,7 @@ def _measure_load(
         for name in chosen if number % 2 == 0 else reversed(chosen):
             click.echo(f"{load.name}: round {number + 1} of {rounds}, {name}", err=True)
             with _running(starters[name]) as (running, scratch):
-                figures = measure(running, load.groups(connections), duration_s=duration_s, warmup_s=WARMUP_S)
+                figures = measure(running, load.groups(connections), duration_s=duration_s, warmup_s=warmup_s)
                 taken[name].append(figures)
                 if name.startswith("staged"):
                     moved[name] = moved.get(name, 0) + sum(away for _, away, _ in read_notes(running, scratch).calls)
@@ -151,6 +150,7 @@ def _verified(app: common.App, staged: Path, transports: list[str]) -> list[str]
 @click.option("--app", "app_name", type=click.Choice(["example", "markserv"]), default="example", show_default=True)
 @click.option("--load", "load_name", default="all", show_default=True, help="Name of one load, or all.")
 @click.option("--duration", default=4.0, show_default=True, help="Seconds of each measurement.")
+@click.option("--warmup", default=6.0, show_default=True, help="Seconds of load before it: the engine compiles hot code.")
 @click.option("--rounds", default=3, show_default=True)
 @click.option("--connections", default=16, show_default=True, help="Clients of the load.")
 @click.option("--machines", default=2, show_default=True, help="Machines for the plan.")
@@ -161,7 +161,7 @@ def _verified(app: common.App, staged: Path, transports: list[str]) -> list[str]
 @click.option("--anyway", is_flag=True, help="Measure on a machine that is not quiet.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("benchmark-results"), show_default=True)
 def main(
-    app_name: str, load_name: str, duration: float, rounds: int, connections: int, machines: int,
+    app_name: str, load_name: str, duration: float, warmup: float, rounds: int, connections: int, machines: int,
     replicas: int | None, variants: tuple[str, ...], staged: Path | None, no_verify: bool, anyway: bool, output: Path,
 ) -> None:  # fmt: skip
     """Measure an application as it is, staged, under `cluster`, and with a pool made by hand."""
@@ -184,7 +184,7 @@ def main(
         for load in app.loads:
             if load_name not in ("all", load.name):
                 continue
-            figures, moved = _measure_load(load, starters, chosen, connections, rounds, duration)
+            figures, moved = _measure_load(load, starters, chosen, connections, rounds, duration, warmup)
             results[load.name] = {
                 "figures": {name: figures_json(one) for name, one in figures.items()}, "moved_calls": moved,
             }  # fmt: skip
@@ -195,7 +195,7 @@ def main(
     known = common.environment()
     head = [
         f"# {app.name}: original, staged, cluster, pool by hand\n",
-        f"{rounds} interleaved rounds of {duration:g} s, medians; {connections} clients and {common.LIGHT_RATE:g} "
+        f"{rounds} interleaved rounds of {duration:g} s after {warmup:g} s of warm-up, medians; {connections} clients and {common.LIGHT_RATE:g} "
         f"light requests/s beside them; load generator on the same {known['cores']} cores. Node {known['node']}, "
         f"pipetrace {known['pipetrace']}, {time.strftime('%Y-%m-%d')}. "
         + (f"The machine was not quiet: {', '.join(busy)}." if busy else "Nothing else ran on the machine."),
@@ -210,7 +210,7 @@ def main(
     click.echo(text)
     data: dict[str, Any] = {
         "benchmark": "staged", "app": app.name, "environment": known, "busy": busy, "rounds": rounds,
-        "duration_s": duration, "connections": connections, "verified": verified, "loads": results,
+        "duration_s": duration, "warmup_s": warmup, "connections": connections, "verified": verified, "loads": results,
     }  # fmt: skip
     common.write(output, f"staged-{app.name}", text, data)
 

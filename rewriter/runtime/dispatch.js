@@ -182,7 +182,6 @@ class Pool {
     this.replicas = [];
     /** @type {{session: Session, message: Message}[]} */
     this.queue = [];
-    this.turn = 0;
     /** Processes that have joined so far. */
     this.joined = 0;
     /** The broker is away. */
@@ -192,22 +191,24 @@ class Pool {
     /** @type {NodeJS.Timeout | null} */
     this.alive = null;
     // Stands for the replica while a call waits: nothing is known of what it has.
-    this.placeholder = /** @type {any} */ ({ paths: new Set(), transfer: [], sharesMemory: true });
+    this.placeholder = /** @type {any} */ ({ paths: new Set(), sharesMemory: true });
   }
 
-  /** @returns {Replica | null} the one with the fewest calls, or null if none is ready */
+  /**
+   * @returns {Replica | null} the one with the fewest calls, or null if none is ready; among equals always the same, whose
+   * caches and compiled code are warm
+   */
   pick() {
     /** @type {Replica | null} */
     let best = null;
     const { replicas } = this;
     if (this.suspended) return null;
     for (let i = 0; i < replicas.length; i += 1) {
-      const replica = /** @type {Replica} */ (replicas[(this.turn + i) % replicas.length]);
+      const replica = /** @type {Replica} */ (replicas[i]);
       if (!replica.ready) continue;
       if (!best || replica.waiting < best.waiting
         || (replica.waiting === best.waiting && replica.outstanding < best.outstanding)) best = replica;
     }
-    this.turn += 1;
     return best;
   }
 

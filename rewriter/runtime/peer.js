@@ -18,7 +18,7 @@ const violations = require('./violations.js');
 /**
  * One end of a connection between two stages.
  * @typedef {object} Link
- * @property {(batch: Message[], transfer: ArrayBuffer[]) => void} post
+ * @property {(batch: Message[]) => void} post
  * @property {((timeoutMs: number) => Message[] | null) | null} receiveSync waits for a batch; null where one cannot wait
  * @property {boolean} sharesMemory
  * @property {() => void} ref  keeps the process alive
@@ -37,7 +37,7 @@ const SYNC_TIMEOUT_MS = Number(process.env.PIPETRACE_TIMEOUT_MS) || 60_000;
 /** What a stage that waits for a reply handles at once; the rest would run code that must not run now. */
 const AT_ONCE = new Set([M.FUNCTION_CALL, M.FUNCTION_REPLY, M.SETTLE, M.RESULT, M.STARTED, M.REFUSED, M.INITIAL_VALUE]);
 /** How many ended sessions are kept for a call that comes late. */
-const LINGER = 64;
+const LINGER = 16;
 
 /**
  * Does to an object what its stand-in on the other side was asked for.
@@ -74,8 +74,6 @@ class Peer {
     this.paths = new Set();
     /** @type {Message[]} */
     this.out = [];
-    /** @type {ArrayBuffer[]} */
-    this.transfer = [];
     this.scheduled = false;
     /** @type {Message[]} */
     this.deferred = [];
@@ -110,11 +108,10 @@ class Peer {
 
   flush() {
     if (this.out.length === 0 || this.closed) return;
-    const { out, transfer } = this;
+    const { out } = this;
     this.out = [];
-    if (transfer.length > 0) this.transfer = [];
     this.sent += out.length;
-    this.link.post(out, transfer);
+    this.link.post(out);
   }
 
   /** @param {string} handler @returns {Session} */

@@ -2,6 +2,7 @@
 /** A stage's link to the entry: becomes a stage, tells what happens, asks for what it lacks. */
 'use strict';
 
+const os = require('node:os');
 const M = require('./messages.js');
 const { activity, context } = require('./context.js');
 const ending = require('./ending.js');
@@ -17,6 +18,8 @@ const violations = require('./violations.js');
 /** @typedef {import('./peer.js').Message} Message */
 
 const INITIAL_TIMEOUT_MS = 10_000;
+/** How much nicer a stage is than the entry: about a third of the time where both want all of it. */
+const YIELD = 5;
 
 /** @type {Map<string, import('./init.js').Tokens>} */
 const answers = new Map();
@@ -129,11 +132,25 @@ function leave() {
 }
 
 /**
+ * Lets the entry's thread go first where both want the same core: it dispatches, and answers light requests, in
+ * microseconds that would otherwise wait behind milliseconds. On Linux 0 is the calling thread.
+ */
+function yieldToEntry() {
+  if (process.platform !== 'linux') return;
+  try {
+    os.setPriority(0, Math.min(19, os.getPriority(0) + YIELD));
+  } catch {
+    // Not allowed here: all threads stay equal.
+  }
+}
+
+/**
  * Makes this thread or process a stage.
  * @param {(onBatch: (batch: Message[]) => void) => Link} connect
  * @param {{thread: boolean, argv: string[], initial: [string, any][], terminal: {tty: boolean[], columns: number | undefined}}} facts
  */
 function become(connect, facts) {
+  yieldToEntry();
   open(connect((batch) => upstream().receive(batch)));
   init.accept(facts.initial);
   const send = (/** @type {Message} */ message) => upstream().send(message);

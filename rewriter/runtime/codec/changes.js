@@ -69,6 +69,7 @@ function rememberNew(s) {
 
 /** @param {any[]} a @param {any[]} b @returns {boolean} */
 function sameList(a, b) {
+  if (a === b) return true;
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i += 1) if (!Object.is(a[i], b[i])) return false;
   return true;

@@ -125,10 +125,13 @@ function classOf(object) {
   if (Array.isArray(object)) return proto === Array.prototype ? ARRAY : withProto('array', proto, Array.prototype);
   const found = known.get(proto);
   // A class may have instances of two kinds: a response of a client and a request of a server share theirs.
-  if (found && found.kind !== 'request' && found.kind !== 'readable') return found;
+  const incoming = object instanceof http.IncomingMessage;
+  const received = incoming && Boolean(object.method);
+  if (found && (found.kind !== 'request' || received)) return found;
   const fresh = examine(object, proto);
   // What could not be named may get a name later, when asynchronous initialisation is over.
-  if (fresh.kind !== 'opaque' || !fresh.why.startsWith('no module')) known.set(proto, fresh);
+  const settled = fresh.kind !== 'opaque' || !fresh.why.startsWith('no module');
+  if (settled && incoming === received) known.set(proto, fresh);
   return fresh;
 }
 

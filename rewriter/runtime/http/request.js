@@ -11,6 +11,7 @@ const M = require('../messages.js');
 const encoder = require('../codec/encode.js');
 const decoder = require('../codec/decode.js');
 const { encodeSocket, STATE: SOCKET } = require('./socket.js');
+const { listing } = require('./own-keys.js');
 
 /** @typedef {import('../session.js').Session} Session */
 /** @typedef {import('../codec/decode.js').Reader} Reader */
@@ -42,10 +43,8 @@ function isCore(request, key) {
   return key in PROTOTYPE && typeof request[key] === 'function';
 }
 
-/** @param {any} request @returns {(string | symbol)[]} */
-function ownKeys(request) {
-  return Reflect.ownKeys(request).filter((key) => CHANGEABLE.has(/** @type {string} */ (key)) || !isCore(request, key));
-}
+const addedKeys = listing((request, key) => !isCore(request, key));
+const ownKeys = listing((request, key) => CHANGEABLE.has(/** @type {string} */ (key)) || !isCore(request, key));
 
 /** @param {any} request @returns {boolean} true if the headers are just those of the wire, none twice, none changed */
 function headersAsReceived(request) {
@@ -240,15 +239,12 @@ function encodeRequest(s, out, request, found) {
   out.push(asReceived);
   if (!asReceived) out.push(Object.entries(headers).flat(1));
   s.add(headers);
-  const countAt = out.push(0) - 1;
-  let count = 0;
-  for (const key of Reflect.ownKeys(request)) {
-    if (isCore(request, key)) continue;
+  const keys = addedKeys(request);
+  out.push(keys.length);
+  for (const key of keys) {
     encoder.encodeKey(out, key);
     encoder.encode(s, out, request[key]);
-    count += 1;
   }
-  out[countAt] = count;
 }
 
 /** @this {any} asks the entry stage for more of the body */
@@ -257,6 +253,7 @@ function readBody() {
 }
 
 const BRIDGE = Symbol('pipetrace.request');
+CORE.add(BRIDGE);
 
 /** @param {Session} s @param {Reader} r @returns {any} */
 function decodeRequest(s, r) {
@@ -285,7 +282,6 @@ function decodeRequest(s, r) {
   const bridge = new CopiedRequest(s, copy, body);
   s.bridges.set(copy, bridge);
   Object.defineProperty(copy, BRIDGE, { value: bridge, enumerable: false });
-  CORE.add(BRIDGE);
   startBody(copy, body, encoding);
   if (r.next() === false) replaceHeaders(copy.headers, r.next());
   s.receive(copy.headers);

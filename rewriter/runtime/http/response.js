@@ -14,6 +14,7 @@ const decoder = require('../codec/decode.js');
 const { applyChanges, encodeChanges } = require('../codec/changes.js');
 const { STATE: SOCKET } = require('./socket.js');
 const { CopiedRequest } = require('./request.js');
+const { listing } = require('./own-keys.js');
 
 /** @typedef {import('../session.js').Session} Session */
 /** @typedef {import('../codec/decode.js').Reader} Reader */
@@ -38,8 +39,6 @@ const EVENT_TIMEOUT = 3;
 
 /** Bytes of a response that may be on the way. */
 const WINDOW = 256 * 1024;
-/** Chunks larger than this are moved, not copied, between threads. */
-const TRANSFER = 4096;
 
 const PROTOTYPE = /** @type {any} */ (http.ServerResponse.prototype);
 const sample = /** @type {any} */ (new http.ServerResponse(new http.IncomingMessage(/** @type {any} */ (null))));
@@ -61,10 +60,7 @@ function isCore(response, key) {
   return key in PROTOTYPE && typeof response[key] === 'function';
 }
 
-/** @param {any} response @returns {(string | symbol)[]} */
-function ownKeys(response) {
-  return Reflect.ownKeys(response).filter((key) => !isCore(response, key));
-}
+const ownKeys = listing((response, key) => !isCore(response, key));
 
 /** The end of a response on the stage that has the connection. */
 class RealResponse {
@@ -315,7 +311,6 @@ class CopiedResponse {
       if (ArrayBuffer.isView(chunk)) {
         const bytes = encoder.copyBytes(chunk);
         this.inFlight += bytes.length;
-        if (bytes.length > TRANSFER && this.session.peer) this.session.peer.transfer.push(/** @type {ArrayBuffer} */ (bytes.buffer));
         message.push(bytes);
       } else {
         if (typeof chunk === 'string') this.inFlight += chunk.length;
@@ -436,15 +431,12 @@ function encodeResponse(s, out, response, found) {
   if (stored) for (const name in stored) headers.push(stored[name][0], stored[name][1]);
   out.push(headers, response.headersSent, response.writableEnded, bridge.closed);
   for (const name of SETTINGS) out.push(typeof response[name] === 'number' ? String(response[name]) : response[name]);
-  const countAt = out.push(0) - 1;
-  let count = 0;
-  for (const key of Reflect.ownKeys(response)) {
-    if (isCore(response, key)) continue;
+  const keys = ownKeys(response);
+  out.push(keys.length);
+  for (const key of keys) {
     encoder.encodeKey(out, key);
     encoder.encode(s, out, response[key]);
-    count += 1;
   }
-  out[countAt] = count;
 }
 
 /** @param {any} copy @param {any[]} headers names and values, as set so far */

@@ -114,7 +114,7 @@ function entryTransport(url) {
 
   /** @param {string} id @returns {Link} */
   const linkTo = (id) => ({
-    post: (batch, transfer) => port.postMessage(['batch', id, batch], transfer),
+    post: (batch) => port.postMessage(['batch', id, batch]),
     receiveSync: null,
     sharesMemory: false,
     ref() {
@@ -198,7 +198,7 @@ class StageEnd {
   link() {
     const { io, remote } = this;
     return {
-      post: (batch, transfer) => io.port.postMessage(['batch', remote, batch], transfer),
+      post: (batch) => io.port.postMessage(['batch', remote, batch]),
       receiveSync: (timeoutMs) => this.receiveSync(timeoutMs),
       sharesMemory: false,
       ref() {},
