@@ -150,6 +150,29 @@ class Edits:
             found.append(place + min(offset - start, length))
         return found
 
+    def spans(self) -> list[tuple[int, int, int]]:
+        """Return the edited text as triples (characters kept, characters new, characters of the original left out).
+
+        Lengths are UTF-16 code units, as engines count. Raises EditConflict where text was moved.
+        """
+        if self._moves:
+            raise EditConflict("text that was moved has no spans")
+        found: list[tuple[int, int, int]] = []
+        kept = new = at = 0
+        for piece in self._pieces():
+            left_out = _units(self.text[at : piece.start]) if piece.start > at else 0
+            at = max(at, piece.start)
+            if left_out or (piece.verbatim and new):
+                found.append((kept, new, left_out))
+                kept = new = 0
+            if piece.verbatim:
+                kept += _units(piece.text)
+                at += len(piece.text)
+            else:
+                new += _units(piece.text)
+        found.append((kept, new, _units(self.text[at:])))
+        return found
+
     def __bool__(self) -> bool:
         """Tell whether there is any edit."""
         return bool(self._insertions or self._replaced)
@@ -221,6 +244,10 @@ class Edits:
                     yield Piece(item.text, offset, verbatim=False)
         if high > at:
             yield Piece(self.text[at:high], at, verbatim=True)
+
+
+def _units(text: str) -> int:
+    return len(text) if text.isascii() else len(text) + sum(character > "\uffff" for character in text)
 
 
 def _has_cycle(moves: list[_Move]) -> bool:

@@ -64,6 +64,11 @@ class Candidate:
             self.transformer = Transformer(Path(claim.app_root), self._memory, self._cache)
         return self.transformer.transform(path, form, source)
 
+    def refuse(self, path: str, source: str, why: str) -> Answer:
+        """Take note of a text that the engine does not take, see TransformServer."""
+        assert self.transformer is not None  # it made the text
+        return self.transformer.refuse(path, source, why)
+
 
 @dataclass(frozen=True, slots=True)
 class Orders:

@@ -57,6 +57,8 @@ class Instrumented:
     """Kind, line and sentence for what the probes cannot see (`eval`, `with`)."""
     places: tuple[int, ...] = ()
     """Offset in `code` of the parameters of each function; engines report a function by this place."""
+    spans: str = ""
+    """What of `code` is the original's: `kept,new,left out;…` in UTF-16 units; `kept,new` where nothing is left out."""
 
 
 class NotInstrumentable(PipetraceError):  # noqa: N818
@@ -100,7 +102,8 @@ def instrument(
         except PipetraceError as error:
             raise NotInstrumentable(f"The instrumented text does not parse ({error}).") from error
     places = walk.edits.places(info.params_start for info in functions)
-    return Instrumented(code, sites, problems, tuple(places))
+    spans = ";".join(f"{kept},{new},{gone}" if gone else f"{kept},{new}" for kept, new, gone in walk.edits.spans())
+    return Instrumented(code, sites, problems, tuple(places), spans)
 
 
 def _insert_head(

@@ -244,7 +244,8 @@ class MemoryProbes:
             probe = f"{'$pxg' if mode == READ else '$pxw'}({name},{key},{line}{extra})"
             self._either(target, probe, name)
         else:
-            walk.wrap(target, "$pxG(" if mode == READ else "$pxV(", f",{key},{line}{extra})")
+            probe = "$pxG(" if mode == READ else "$pxV("
+            self._wrapped(target, probe, f",{key},{line}{extra})")
         if node.computed:
             walk.visit(node.property)
 
@@ -351,7 +352,17 @@ class MemoryProbes:
             name = self._text(target)
             self._either(target, f"$pxk({name},{key},{site})", name)
         else:
-            walk.wrap(target, "$pxK(", f",{key},{site})")
+            self._wrapped(target, "$pxK(", f",{key},{site})")
+
+    def _wrapped(self, target: Node, prefix: str, suffix: str) -> None:
+        """Wrap the object of a member expression so that the engine still reports errors at the same place.
+
+        Behind a call it names the dot, behind anything else the property; parentheses make a call anything else.
+        """
+        if _called(target):
+            self.walk.wrap(target, prefix, suffix)
+        else:
+            self.walk.wrap(target, f"({prefix}", f"{suffix})")
 
     def _computed_method(self, node: Node, callee: Node) -> None:
         """`o[k](…)` becomes `($px1=o,$px2=k,$pxs?$pxk($px1,$px2,…):$px1)[$px2](…)`: each part is evaluated once."""
@@ -424,6 +435,13 @@ def _optional_before(node: Node) -> bool:
             return True
         node = node.object if node.type == "MemberExpression" else node.callee
     return False
+
+
+def _called(node: Node) -> bool:
+    """Whether a call stands in a chain of members."""
+    while node.type == "MemberExpression":
+        node = node.object
+    return bool(node.type == "CallExpression")
 
 
 def _end_of(walk: Walk, node: Node, within: Node) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +54,27 @@ class Transformer:
 
     def transform(self, path: str, form: str, source: str) -> Answer:
         """Return the answer for a module: its instrumented text and ids, or ``{"leave": reason}``."""
-        key = (path, hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest())
+        key = (path, _hash(source))
         answer = self._answers.get(key)
         if answer is None:
             answer = self._answers[key] = self._transform(path, form, source)
+        return answer
+
+    def refuse(self, path: str, source: str, why: str) -> Answer:
+        """Leave a module alone whose instrumented text the engine does not take, now and in later recordings."""
+        name = Path(os.path.relpath(path, self.app_root)).as_posix()
+        problem = f"The instrumented text of {name} does not compile ({why})."
+        for index, file in enumerate(self.files):
+            if file.path == name and file.status == "instrumented":
+                self.files[index] = replace(file, status="left alone", reason=problem)
+                self.problems.append(Problem("parse", file.file_id, 0, problem))
+                text = _on_disk(path, source)[0]
+                key = cache_key(text, name, file.format, self._memory, file.file_id, file.function_base)
+                kept = self._cache.load(key)
+                if kept is not None:
+                    self._cache.store(key, {**kept, "code": None, "problem": problem, "line": 0})
+        answer = {"leave": problem}
+        self._answers[path, _hash(source)] = answer
         return answer
 
     def save_ids(self) -> None:
@@ -76,6 +93,7 @@ class Transformer:
         self.misses += 1
         static, problem, line, count = None, "", 0, 0
         code: str | None = None
+        spans = ""
         starts: list[tuple[int, int]] = []
         try:
             if len(text) > _LARGEST:
@@ -94,7 +112,7 @@ class Transformer:
                     function_base=base,
                     options=InstrumentOptions(memory=self._memory),
                 )
-            code = result.code
+            code, spans = result.code, result.spans
             starts = _positions(code, result.places)
         except JavaScriptSyntaxError as error:
             problem, line = str(error), error.line
@@ -106,13 +124,14 @@ class Transformer:
             problem = f"{name} could not be analysed ({type(error).__name__}: {error})."
         made = {
             "code": code,
+            "spans": spans,
             "static": static.to_json() if static else None,
             "starts": starts,
             "problem": problem,
             "line": line,
         }
         self._cache.store(cache_key(text, name, form, self._memory, file_id, base), made)
-        return self._note(name, form, digest, size, file_id, base, static, made)
+        return self._note(name, form, digest, size, file_id, base, static, made, fresh=True)
 
     def _take_file_id(self) -> int:
         self._next_file += 1
@@ -128,6 +147,8 @@ class Transformer:
         base: int,
         static: StaticFile | None,
         made: dict[str, Any],
+        *,
+        fresh: bool = False,
     ) -> Answer:
         count = len(static.functions) if static else 0
         self._next_function = max(self._next_function, base + count)
@@ -139,9 +160,13 @@ class Transformer:
         if code is None:
             self.problems.append(Problem("parse", file_id, made["line"], problem))
             return {"leave": problem}
-        # Node takes the byte order mark away before it compiles.
+        # Node takes the byte order mark away before it compiles, so none of it is kept.
+        kept, rest = made["spans"].split(",", 1)
+        marked = 1 if code.startswith("\ufeff") else 0
         return {
             "code": code.removeprefix("\ufeff"),
+            "spans": f"{int(kept) - marked},{rest}",
+            "fresh": fresh,
             "file_id": file_id,
             "function_base": base,
             "functions": count,
@@ -157,6 +182,10 @@ def _positions(code: str, offsets: Sequence[int]) -> list[tuple[int, int]]:
         line, column = lines.position(offset)
         found.append((line - 1, column - mark if line == 1 else column))
     return found
+
+
+def _hash(source: str) -> str:
+    return hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _goal(form: str) -> Goal:

@@ -1,7 +1,8 @@
 """Serves the agents: a pool of FIFO pairs from which each thread takes one, one thread here that answers all.
 
 A request is a uint32 length (little endian) and JSON {path, format, source}; the response has the same frame
-and JSON {code, file_id, function_base, functions} or {leave}. Both ends are opened read-write here, so that
+and JSON {code, spans, fresh, file_id, function_base, functions} or {leave}; with {refused} beside the source the
+agent tells that the engine does not take the text that it was given. Both ends are opened read-write here, so that
 no open blocks whoever comes first; the agent sees the end of the recorder as the end of its file.
 """
 
@@ -30,6 +31,9 @@ class Transforms(Protocol):
 
     def transform(self, path: str, form: str, source: str) -> Answer:
         """Return the instrumented text, or the reason to leave the module as it is."""
+
+    def refuse(self, path: str, source: str, why: str) -> Answer:
+        """Take note that the engine does not take a module's instrumented text; the module was left as it is."""
 
 
 class TransformServer:
@@ -98,9 +102,11 @@ class TransformServer:
             return
         try:
             request = json.loads(message)
-            answer = self._directories[pair.directory].transform(
-                request["path"], request["format"], request["source"]
-            )
+            transforms = self._directories[pair.directory]
+            if "refused" in request:
+                answer = transforms.refuse(request["path"], request["source"], request["refused"])
+            else:
+                answer = transforms.transform(request["path"], request["format"], request["source"])
         except Exception as error:  # the application waits for an answer, whatever went wrong
             answer = {"leave": f"the recorder failed on it ({type(error).__name__}: {error})"}
         pair.send(json.dumps(answer).encode("ascii"))

@@ -33,6 +33,7 @@ class Texts:
         self.root, self.memory = root, memory
         self.names: list[str] = []
         self.files = 0
+        self.refused: list[str] = []
         self.lock = threading.Lock()
         for number in range(6):
             pair = directory / f"free{number}"
@@ -59,6 +60,9 @@ class Texts:
 
     def answer(self, message: dict[str, str]) -> dict[str, Any]:
         with self.lock:
+            if "refused" in message:
+                self.refused.append(message["refused"])
+                return {"leave": message["refused"]}
             path = os.path.relpath(message["path"], self.root)
             parsed = parse(message["source"], path, "module" if message["format"] == "module" else "script")
             functions = functions_of(parsed)
@@ -69,7 +73,10 @@ class Texts:
             )
             self.files += 1
             self.names += [info.name or f"{info.kind}@{info.line}" for info in functions]
-            return {"code": made.code, "file_id": self.files - 1, "function_base": base, "functions": len(functions)}
+            return {
+                "code": made.code, "spans": made.spans, "fresh": True, "file_id": self.files - 1,
+                "function_base": base, "functions": len(functions),
+            }  # fmt: skip
 
 
 class Recorded(NamedTuple):
@@ -77,6 +84,7 @@ class Recorded(NamedTuple):
     names: list[str]
     stdout: str
     status: int
+    refused: list[str]
 
     def invocations(self) -> list[dict[str, Any]]:
         columns = self.tables.invocation
@@ -121,7 +129,7 @@ class Runner:
     def write(self, name: str, text: str) -> None:
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        path.write_text(text, newline="")
 
     def plain(self, name: str) -> tuple[str, int]:
         done = subprocess.run(
@@ -146,4 +154,4 @@ class Runner:
         finally:
             process.kill()
         shown = "".join(line for line in errors.splitlines(True) if "ebugger" not in line and "inspector" not in line)
-        return Recorded(read_spool(directory / "spool"), texts.names, out + shown, process.returncode)
+        return Recorded(read_spool(directory / "spool"), texts.names, out + shown, process.returncode, texts.refused)

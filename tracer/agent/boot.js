@@ -13,6 +13,8 @@ const frames = require('./frames.js');
 const decide = require('./decide.js');
 const loader = require('./loader.js');
 const probes = require('./probes.js');
+const stacks = require('./stacks.js');
+const disguise = require('./disguise.js');
 
 const FLUSH_MS = 100;
 
@@ -40,6 +42,8 @@ function boot(directory, name) {
     origin: performance.timeOrigin,
     start: performance.now(),
   });
+  stacks.install();
+  disguise.install();
   probes.install();
 
   let stopped = false;

@@ -21,11 +21,15 @@ const model = require('./models.js');
 const ruptures = require('./ruptures.js');
 const { beginLibraryCall, endLibraryCall } = require('./decide.js');
 const { height } = require('./frames.js');
+const { below } = require('./stacks.js');
 
 /** How often a call site compares before and after. */
 const COMPARISONS = 8;
 /** Names of methods that change their object, where its state cannot be seen from outside. */
 const MUTATOR = /^(set|add|put|push|insert|delete|del|remove|clear|reset|write|update|save|inc|dec|increment|decrement|append|create|store|flush|unshift|shift|pop|enqueue|dequeue)([A-Z_]|$)/;
+
+/** Frames of this file on the stack while a stand-in runs what it stands for: `below`, `call` or `opaque`, and itself. */
+const FRAMES = 3;
 
 /** @type {Map<number, {compared: number, changed: boolean}>} */
 const sites = new Map();
@@ -59,7 +63,7 @@ function method(receiver, key, site) {
   }
   if (typeof fn !== 'function') return receiver;
   const known = model.models.get(fn);
-  if (known === undefined && idOf(fn) !== LIBRARY) return receiver;
+  if (known === model.UNSEEN || (known === undefined && idOf(fn) !== LIBRARY)) return receiver;
   return { __proto__: null, [key]: (/** @type {unknown[]} */ ...args) => call(fn, known, receiver, args, site) };
 }
 
@@ -72,7 +76,7 @@ function methodIfSampled(receiver, key, site) {
 function plain(fn, site) {
   if (typeof fn !== 'function') return fn;
   const known = model.models.get(fn);
-  if (known === undefined && idOf(fn) !== LIBRARY) return fn;
+  if (known === model.UNSEEN || (known === undefined && idOf(fn) !== LIBRARY)) return fn;
   return (/** @type {unknown[]} */ ...args) => call(fn, known, undefined, args, site);
 }
 
@@ -109,7 +113,7 @@ function call(fn, known, receiver, args, site) {
         if (inner !== undefined || idOf(receiver) === LIBRARY) return call(receiver, inner, args[0], list, site);
       }
     }
-    return Reflect.apply(fn, receiver, args);
+    return below(FRAMES, fn, receiver, args);
   }
   const line = lineOf(site);
   if (known & (model.RECEIVER_READ | model.RECEIVER_WRITE) && isObject(receiver)) {
@@ -127,13 +131,13 @@ function call(fn, known, receiver, args, site) {
     problem('init-effect', fileOf(site).id, line, `${fileOf(site).sites[site & 0xffff][1]} has an effect outside during initialisation`);
   }
   if (known & model.LANGUAGE && !(known & model.POST)) {
-    return Reflect.apply(fn, receiver, args);
+    return below(FRAMES, fn, receiver, args);
   }
   const ids = ruptures.register(args, site, known & model.START ? 1 : 2);
-  if (ids === null) return Reflect.apply(fn, receiver, args);
+  if (ids === null) return below(FRAMES, fn, receiver, args);
   beginLibraryCall(height(), ids);
   try {
-    return Reflect.apply(fn, receiver, args);
+    return below(FRAMES, fn, receiver, args);
   } finally {
     endLibraryCall();
   }
@@ -189,7 +193,7 @@ function opaque(fn, receiver, args, site, isNew) {
   if (ids !== null) beginLibraryCall(height(), ids);
   let result;
   try {
-    result = isNew ? Reflect.construct(fn, args) : Reflect.apply(fn, receiver, args);
+    result = isNew ? Reflect.construct(fn, args) : below(FRAMES, fn, receiver, args);
   } finally {
     if (ids !== null) endLibraryCall();
     if (frame !== null && frame === state.frame && $pxs) {

@@ -13,7 +13,7 @@ const path = require('path');
 
 const PATIENCE_MS = 5000;
 
-/** @typedef {{code: string, file_id: number, function_base: number, functions: number}} Answer */
+/** @typedef {{code: string, spans: string, fresh: boolean, file_id: number, function_base: number, functions: number}} Answer */
 
 class Channel {
   /** @param {string} directory the recorder's run directory */
@@ -40,6 +40,20 @@ class Channel {
       this.broken = `the recorder does not answer (${error instanceof Error ? error.message : error})`;
       this.close();
       return { leave: this.broken };
+    }
+  }
+
+  /**
+   * Tell the recorder that the engine does not take the text that it gave.
+   * @param {string} file @param {string} source @param {string} why
+   */
+  refuse(file, source, why) {
+    if (this.broken) return;
+    try {
+      this.send(JSON.stringify({ path: file, format: 'commonjs', source, refused: why }));
+      this.receive();
+    } catch {
+      // the recorder is gone, and will tell nobody
     }
   }
 

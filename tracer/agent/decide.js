@@ -13,6 +13,7 @@
 
 const path = require('path');
 const { state } = require('./state.js');
+const { withRawStacks } = require('./stacks.js');
 
 const DEPTH = 24;
 const LOOKS = 3;
@@ -64,8 +65,15 @@ function madeOnStack(id, ids, at) {
   return false;
 }
 
+/** Whether a property can be set; an application may have frozen what the language gave it. @param {object} object @param {string} key */
+function isWritable(object, key) {
+  const descriptor = Object.getOwnPropertyDescriptor(object, key);
+  return descriptor === undefined ? Object.isExtensible(object) : descriptor.writable === true || descriptor.set !== undefined;
+}
+
 /** @returns {boolean} */
 function calledByLibrary() {
+  if (!isWritable(Error, 'stackTraceLimit') || !isWritable(Error, 'prepareStackTrace')) return false;
   const { stackTraceLimit, prepareStackTrace } = Error;
   /** @type {(string | null)[]} */
   let files = [];
@@ -75,7 +83,7 @@ function calledByLibrary() {
     return '';
   };
   try {
-    void new Error().stack;
+    withRawStacks(() => new Error().stack);
   } finally {
     Error.stackTraceLimit = stackTraceLimit;
     Error.prepareStackTrace = prepareStackTrace;

@@ -9,15 +9,24 @@ const { instrumentModule } = require('./loader.js');
 
 /** @type {Channel | null} */
 let channel = null;
+/** Where the main thread gets the texts from. @type {import('worker_threads').MessagePort | null} */
+let port = null;
 
-/** @param {{directory: string, appRoot: string}} data */
+/** @param {{directory: string, appRoot: string, port: import('worker_threads').MessagePort}} data */
 exports.initialize = async function initialize(data) {
   state.appRoot = data.appRoot;
   channel = new Channel(data.directory);
+  port = data.port;
+  port.unref();
 };
+
+/** @param {string} file @param {string} original @param {string} code @param {string} spans */
+function keep(file, original, code, spans) {
+  port?.postMessage([file, original, code, spans]);
+}
 
 /** @param {string} url @param {object} context @param {Function} next */
 exports.load = async function load(url, context, next) {
   const loaded = await next(url, context);
-  return channel !== null && url.startsWith('file:') ? instrumentModule(channel, url, loaded) : loaded;
+  return channel !== null && url.startsWith('file:') ? instrumentModule(channel, url, loaded, keep) : loaded;
 };

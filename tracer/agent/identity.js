@@ -3,6 +3,8 @@
 
 /** Which function of the application a function object is: its own text says so, in its entry probe. */
 
+const { textOf } = require('./disguise.js');
+
 const LIBRARY = -2;
 const UNNUMBERED = -1;
 
@@ -20,7 +22,7 @@ function idOf(fn) {
   let id = LIBRARY;
   let text = '';
   try {
-    text = Function.prototype.toString.call(fn);
+    text = textOf(fn);
   } catch {
     // a proxy around something that cannot be called
   }

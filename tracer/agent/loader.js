@@ -10,17 +10,19 @@
 
 const Module = require('module');
 const path = require('path');
+const vm = require('vm');
 const { fileURLToPath, pathToFileURL } = require('url');
-const { state, problem } = require('./state.js');
+const { MessageChannel, receiveMessageOnPort } = require('worker_threads');
+const { state } = require('./state.js');
 const { isApplication } = require('./decide.js');
 const { Channel } = require('./channel.js');
 const frames = require('./frames.js');
+const sources = require('./sources.js');
+const { disguise } = require('./disguise.js');
+const { below } = require('./stacks.js');
 
 /** Set while the hooks thread starts, because it loads the agent like any other thread. */
 const HOOKS_THREAD = 'PIPETRACE_HOOKS_THREAD';
-
-/** Files whose instrumented head ran. @type {Set<number>} */
-const begun = new Set();
 
 /** @param {string} directory the recorder's run directory */
 function install(directory) {
@@ -33,8 +35,8 @@ function install(directory) {
 function hookCommonJs(channel) {
   const prototype = /** @type {any} */ (Module.prototype);
   const compile = prototype._compile;
-  /** @param {string} content @param {string} filename @param {...unknown} rest */
-  prototype._compile = function _compile(content, filename, ...rest) {
+  /** @this {any} */
+  const replacement = function (/** @type {any} */ content, /** @type {any} */ filename, /** @type {unknown[]} */ ...rest) {
     if (rest[0] === 'module' || typeof content !== 'string' || !isApplication(filename)) {
       return compile.call(this, content, filename, ...rest);
     }
@@ -42,23 +44,37 @@ function hookCommonJs(channel) {
     if ('leave' in answer) {
       return compile.call(this, content, filename, ...rest);
     }
+    const why = answer.fresh ? refusal(answer.code, filename) : '';
+    if (why !== '') {
+      channel.refuse(filename, content, why);
+      return compile.call(this, content, filename, ...rest);
+    }
+    sources.add(filename, content, answer.code, answer.spans);
     const frame = frames.enterInit(answer.function_base);
     let threw = true;
     try {
-      const result = compile.call(this, answer.code, filename, ...rest);
-      threw = false;
-      return result;
-    } catch (error) {
-      if (!(error instanceof SyntaxError) || begun.has(answer.file_id)) throw error;
-      // The instrumented text does not compile: the application must run all the same.
-      problem('parse', answer.file_id, 0, `the instrumented text does not compile (${error.message})`);
-      const result = compile.call(this, content, filename, ...rest);
+      // Nothing is caught here: an error must reach its handler, or the terminal, as it was thrown.
+      const result = below(2, compile, this, [answer.code, filename, ...rest]);
       threw = false;
       return result;
     } finally {
       frames.exitInit(frame, threw);
     }
   };
+  prototype._compile = disguise(replacement, compile);
+}
+
+/**
+ * Why the engine does not take an instrumented text; '' when it does. Only looked at when a text is new.
+ * @param {string} code @param {string} filename
+ */
+function refusal(code, filename) {
+  try {
+    vm.compileFunction(code, ['exports', 'require', 'module', '__filename', '__dirname'], { filename });
+    return '';
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
 }
 
 /** @param {Channel} channel @param {string} directory */
@@ -69,14 +85,25 @@ function hookModules(channel, directory) {
       /** @param {string} url @param {object} context @param {Function} next */
       load(url, context, next) {
         const loaded = next(url, context);
-        return url.startsWith('file:') ? instrumentModule(channel, url, loaded) : loaded;
+        return url.startsWith('file:') ? instrumentModule(channel, url, loaded, sources.add) : loaded;
       },
     });
   } else if (typeof modules.register === 'function') {
+    const { port1, port2 } = new MessageChannel();
     process.env[HOOKS_THREAD] = '1';
     try {
       modules.register(pathToFileURL(path.join(__dirname, 'esm_hooks.js')).href, {
-        data: { directory, appRoot: state.appRoot },
+        data: { directory, appRoot: state.appRoot, port: port2 },
+        transferList: [port2],
+      });
+      port1.unref();
+      sources.onLookup(() => {
+        for (;;) {
+          const sent = receiveMessageOnPort(port1);
+          if (sent === undefined) return;
+          const [file, original, code, spans] = sent.message;
+          sources.add(file, original, code, spans);
+        }
       });
     } finally {
       delete process.env[HOOKS_THREAD];
@@ -88,8 +115,9 @@ function hookModules(channel, directory) {
  * @param {Channel} channel
  * @param {string} url
  * @param {{format?: string, source?: string | Buffer | Uint8Array | null}} loaded
+ * @param {typeof sources.add} keep takes the texts
  */
-function instrumentModule(channel, url, loaded) {
+function instrumentModule(channel, url, loaded, keep) {
   const format = loaded.format;
   if ((format !== 'module' && format !== 'module-typescript') || !loaded.source) return loaded;
   const file = fileURLToPath(url);
@@ -99,12 +127,9 @@ function instrumentModule(channel, url, loaded) {
     source = /** @type {any} */ (Module).stripTypeScriptTypes(source);
   }
   const answer = channel.transform(file, 'module', source);
-  return 'leave' in answer ? loaded : { ...loaded, format: 'module', source: answer.code };
+  if ('leave' in answer) return loaded;
+  keep(file, source, answer.code, answer.spans);
+  return { ...loaded, format: 'module', source: answer.code };
 }
 
-/** Note that a file's instrumented text compiled and runs. @param {number} file */
-function begin(file) {
-  begun.add(file);
-}
-
-module.exports = { install, begin, instrumentModule, HOOKS_THREAD };
+module.exports = { install, instrumentModule, HOOKS_THREAD };

@@ -25,6 +25,8 @@ const START = 256;
 const LANGUAGE = 512;
 /** Matches with a regular expression, which may keep the place of the match. */
 const MATCHES = 1024;
+/** Is called without a stand-in. */
+const UNSEEN = 0;
 
 /** @type {Map<Function, number>} */
 const models = new Map();
@@ -137,7 +139,12 @@ function coreModule(name, exported) {
       continue;
     }
     ignore(value);
-    let model = name === 'util' || name === 'assert' || name === 'v8' ? DEEP_READ : ARGS_READ;
+    let model = name === 'util' || name === 'v8' ? DEEP_READ : ARGS_READ;
+    // It reads its caller's text off the stack, so nothing may stand between; what it reads changes nothing.
+    if (name === 'assert') {
+      set(value, UNSEEN);
+      continue;
+    }
     if (files && OUTSIDE.test(key)) model |= EFFECT;
     if (/^(read|readv|randomFill|fill)/.test(key) && name !== 'fs/promises') model |= key.startsWith('random') ? FIRST_WRITE : 0;
     model |= /^(createServer|createSecureServer|setInterval|watch)/.test(key) ? START : POST;
@@ -158,4 +165,5 @@ function build() {
 
 module.exports = {
   models, build, RECEIVER_READ, RECEIVER_WRITE, FIRST_WRITE, ARGS_READ, DEEP_READ, EFFECT, POST, START, LANGUAGE, MATCHES,
+  UNSEEN,
 };

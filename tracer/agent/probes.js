@@ -12,7 +12,6 @@
 
 const { state, problem } = require('./state.js');
 const frames = require('./frames.js');
-const loader = require('./loader.js');
 const iteration = require('./iteration.js');
 const causality = require('./causality.js');
 const memory = require('./memory.js');
@@ -29,7 +28,6 @@ const { markReachable } = require('./reach.js');
  * @param {Record<string, () => unknown>} roots @param {[string, number, string][]} problems kind, line, sentence
  */
 function file(id, base, path, parents, variables, sites, passes, roots, problems) {
-  loader.begin(id);
   for (const [kind, line, text] of problems) problem(kind, id, line, text);
   state.files[id] = { id, base, path, parents, variables, sites, roots };
   const needed = base + parents.length;
@@ -115,4 +113,4 @@ function remove() {
   world.$pxW = /** @param {unknown} mark @param {unknown} value */ (mark, value) => value;
 }
 
-module.exports = { install, remove };
+module.exports = { PROBES, install, remove };

@@ -49,8 +49,8 @@ function add(ids, fn, site, kind) {
   let rupture = ruptures.get(key);
   if (rupture === undefined) {
     const file = state.files[site >>> 16];
-    const [line, name] = file.sites[site & 0xffff];
-    rupture = { f: id, file: file.id, l: line, x: name, n: 0, d: 0, k: kind };
+    const place = file.sites[site & 0xffff];
+    rupture = { f: id, file: file.id, l: place[0], x: place[1], n: 0, d: 0, k: kind };
     ruptures.set(key, rupture);
   }
   rupture.n++;
