@@ -150,7 +150,8 @@ def _verified(app: common.App, staged: Path, transports: list[str]) -> list[str]
 @click.option("--app", "app_name", type=click.Choice(["example", "markserv"]), default="example", show_default=True)
 @click.option("--load", "load_name", default="all", show_default=True, help="Name of one load, or all.")
 @click.option("--duration", default=4.0, show_default=True, help="Seconds of each measurement.")
-@click.option("--warmup", default=6.0, show_default=True, help="Seconds of load before it: the engine compiles hot code.")
+@click.option("--warmup", default=6.0, show_default=True,
+              help="Seconds of load before it: the engine compiles hot code.")  # fmt: skip
 @click.option("--rounds", default=3, show_default=True)
 @click.option("--connections", default=16, show_default=True, help="Clients of the load.")
 @click.option("--machines", default=2, show_default=True, help="Machines for the plan.")
@@ -195,7 +196,8 @@ def main(
     known = common.environment()
     head = [
         f"# {app.name}: original, staged, cluster, pool by hand\n",
-        f"{rounds} interleaved rounds of {duration:g} s after {warmup:g} s of warm-up, medians; {connections} clients and {common.LIGHT_RATE:g} "
+        f"{rounds} interleaved rounds of {duration:g} s after {warmup:g} s of warm-up, medians; "
+        f"{connections} clients and {common.LIGHT_RATE:g} "
         f"light requests/s beside them; load generator on the same {known['cores']} cores. Node {known['node']}, "
         f"pipetrace {known['pipetrace']}, {time.strftime('%Y-%m-%d')}. "
         + (f"The machine was not quiet: {', '.join(busy)}." if busy else "Nothing else ran on the machine."),
