@@ -29,6 +29,11 @@ def diagnose(
         gain = plan.moved > 0
         return ("gain" if gain else "nothing"), planned or _from_plan(handlers, state, plan, best if gain else None)
     top = handlers[0]
+    if recording.memory_mode == "off":
+        return "open", (
+            f"{_subject(top)} takes {words.percent(top.share)} of the handlers' CPU; memory was not recorded, so "
+            "nothing is known of what it shares."
+        )
     sharing = _sharing(top, state)
     return "open", (
         f"{_subject(top)} takes {words.percent(top.share)} of the handlers' CPU and {sharing}; "

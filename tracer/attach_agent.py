@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 _DIRECTORY = Path(__file__).parent / "agent"
-_FILES = ("state", "spool", "sampling", "causality", "decide", "frames", "figures", "attach")
+_MAIN = "./attach.js"
 _ADDRESS = str(_DIRECTORY.resolve())
 """How the engine names the agent: as its files, so that profiles tell its share."""
 CONTROL = 'globalThis[Symbol.for("pipetrace.attached")]'
-
-ROLES = ("exit", "leave", "resume", "caught", "return", "call", "enter", "enterPromise", "hit", "hitPromise")
 
 
 def describe_expression() -> str:
@@ -27,18 +26,30 @@ def install_expression(options: Mapping[str, Any]) -> str:
     return f"({_bundle()}).install({json.dumps(options)})\n//# sourceURL={_ADDRESS}/agent.js"
 
 
+def agent_files() -> dict[str, str]:
+    """Return the texts of the agent's files, by the names under which they require one another."""
+    found: dict[str, str] = {}
+    wanted = [_MAIN]
+    while wanted:
+        name = wanted.pop()
+        if name not in found:
+            found[name] = (_DIRECTORY / name).read_text(encoding="utf-8")
+            wanted += re.findall(r"require\('(\./[\w.-]+)'\)", found[name])
+    return found
+
+
 @cache
 def _bundle() -> str:
-    parts = []
-    for name in _FILES:
-        text = (_DIRECTORY / f"{name}.js").read_text(encoding="utf-8")
-        parts.append(f"{json.dumps(f'./{name}.js')}(module,exports,require,__dirname){{{text}\n}}")
+    parts = [
+        f"{json.dumps(name)}(module,exports,require,__dirname){{{text}\n}}"
+        for name, text in sorted(agent_files().items())
+    ]
     return (
         "((builtin)=>{const files={"
         + ",".join(parts)
         + "},made={},load=(name)=>{if(!(name in files))return builtin(name);if(!(name in made)){"
         + "const module={exports:{}};made[name]=module;files[name](module,module.exports,load,"
         + json.dumps(_ADDRESS)
-        + ")}return made[name].exports};return load('./attach.js')})"
+        + f")}}return made[name].exports}};return load({json.dumps(_MAIN)})}})"
         + "(process.getBuiltinModule?(name)=>process.getBuiltinModule(name):require)"
     )

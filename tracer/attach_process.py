@@ -8,17 +8,18 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipetrace.errors import PipetraceError
 from pipetrace.tracer.attach_agent import CONTROL, describe_expression, install_expression
 from pipetrace.tracer.attach_plan import ScriptPlan, ScriptPlanner
 from pipetrace.tracer.cdp import Session, SessionEnded
 
 _EDIT_S = 120.0
-_FLAG_SINCE = 26
-"""Major version from which live edits are behind a flag of the engine, which can be set at run time."""
+_PATIENCE_S = 60.0
+"""How long any answer may take: the process may be in a long computation, and must not be given up for that."""
 _DRAIN_S = 10.0
 """How long functions with calls under way are waited for before they keep their idle helpers."""
 _POLL_S = 0.1
+_ATTEMPTS = 4
+"""How often a function that may have a call under way is tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,8 @@ class LiveScript:
     """Number of its first function in the trace."""
     sent: str = ""
     """The text that it has now; '' while it has its own."""
+    restored: bool = True
+    """The engine has the text that was sent last."""
     refused: str = ""
     """Why the engine took no edit."""
 
@@ -81,9 +84,8 @@ class AttachedProcess:
         self.leaving = False
         """The process ends and waits for us to disconnect."""
         self.session.listen("NodeRuntime.waitingForDisconnect", lambda params: self._leave())
-        self.session.call("NodeRuntime.notifyWhenWaitingForDisconnect", enabled=True)
+        self.session.call("NodeRuntime.notifyWhenWaitingForDisconnect", _PATIENCE_S, enabled=True)
         self.described = self._describe()
-        self._flag_set = False
 
     def _leave(self) -> None:
         self.leaving = True
@@ -101,13 +103,17 @@ class AttachedProcess:
 
     def heap_bytes(self) -> int:
         """Size of the used heap, to which the time of an edit is proportional."""
-        return int(self.session.call("Runtime.getHeapUsage")["usedSize"])
+        return int(self.session.call("Runtime.getHeapUsage", _PATIENCE_S)["usedSize"])
+
+    def control(self, call: str) -> Any:
+        """Call a method of the agent and wait for what it promises."""
+        return self._run(f"{CONTROL}.{call}", awaitPromise=True)
 
     def scripts(self, wanted: Callable[[str], bool]) -> list[LiveScript]:
         """Return the scripts whose address is wanted, with their texts."""
         events: list[dict[str, Any]] = []
         self.session.listen("Debugger.scriptParsed", events.append)
-        self.session.call("Debugger.enable", 30.0)
+        self.session.call("Debugger.enable", _PATIENCE_S)
         try:
             self.session.drain()
             last = {event["url"]: event for event in events if wanted(event["url"])}
@@ -121,66 +127,59 @@ class AttachedProcess:
                 for url, event in last.items()
             ]
         finally:
-            self.session.call("Debugger.disable")
+            self.session.call("Debugger.disable", _PATIENCE_S)
 
     def source(self, script_id: str) -> str:
         """The text that the engine has for a script; needs the debugger domain."""
-        return str(self.session.call("Debugger.getScriptSource", 30.0, scriptId=script_id)["scriptSource"])
+        return str(self.session.call("Debugger.getScriptSource", _PATIENCE_S, scriptId=script_id)["scriptSource"])
 
     def install(self, options: Mapping[str, Any]) -> None:
         """Install the agent; nothing is recorded before the scripts are edited."""
         self._run(install_expression(options))
 
-    def edit(self, scripts: Collection[LiveScript], budget_s: float) -> None:
+    def edit(self, scripts: Collection[LiveScript], further: int) -> None:
         """Send the planned texts; what the engine refuses because calls are under way is sent with less.
 
         Args:
             scripts: with their plans.
-            budget_s: time that further edits may take in all, beyond one for each script.
+            further: how many edits may be made beyond one for each script.
         """
-        self._allow_edits()
-        self.session.call("Debugger.enable", 30.0)
-        try:
-            for script in scripts:
-                if script.plan is not None and script.plan.text != script.source:
-                    budget_s -= self._edit_one(script, budget_s)
-        finally:
-            self.session.call("Debugger.disable")
+        for script in scripts:
+            if script.plan is not None and script.plan.text != script.source:
+                further -= self._edit_one(script, further)
 
-    def _edit_one(self, script: LiveScript, budget_s: float) -> float:
+    def _edit_one(self, script: LiveScript, further: int) -> int:
+        """Edit one script; returns how many edits it took beyond the first."""
         assert script.planner is not None and script.plan is not None
         status = self._send(script, script.plan.text)
         if status == "Ok":
-            return 0.0
-        if status not in ("BlockedByActiveGenerator", "BlockedByActiveFunction"):
+            return 0
+        if status != "BlockedByActiveGenerator":
             _give_up(script, status)
-            return 0.0
+            return 0
         # Some function has calls under way; nobody says which. All that may is left out, then let in by halves.
         suspects = sorted(set(script.plan.covered()) & script.planner.suspendable)
-        if status == "BlockedByActiveFunction":
-            time.sleep(_POLL_S)  # the message came between two statements of a long computation
-            status = self._send(script, script.plan.text)
-            if status == "Ok":
-                return 0.0
         out = set(suspects)
         plan = script.planner.plan(out)
         status = self._send(script, plan.text)
         if status != "Ok":
             _give_up(script, status)
-            return 0.0
+            return 1
         script.plan = plan
-        spent = 0.0
-        groups = [suspects]
-        while groups and spent + self.stalls.seconds[-1] <= budget_s:
-            group = groups.pop(0)
+        spent = 1
+        groups = [(suspects, 1)]
+        while groups and spent < further:
+            group, attempt = groups.pop(0)
             plan = script.planner.plan(out - set(group))
-            status = self._send(script, plan.text)
-            spent += self.stalls.seconds[-1]
-            if status == "Ok":
+            spent += 1
+            if self._send(script, plan.text) == "Ok":
                 out -= set(group)
                 script.plan = plan
             elif len(group) > 1:
-                groups += [group[: len(group) // 2], group[len(group) // 2 :]]
+                middle = len(group) // 2
+                groups += [(group[:middle], 1), (group[middle:], 1)]
+            elif attempt < _ATTEMPTS:
+                groups.append((group, attempt + 1))
             time.sleep(self.stalls.seconds[-1])
         return spent
 
@@ -189,36 +188,28 @@ class AttachedProcess:
 
         A function with calls under way cannot be edited; it is waited for, with helpers that do nothing.
         """
-        self.session.evaluate(f"{CONTROL}.stop()")
+        self.control("stop()")
         pending = [script for script in scripts if script.sent]
         deadline = time.monotonic() + _DRAIN_S
-        self.session.call("Debugger.enable", 30.0)
-        try:
+        for script in list(pending):
+            if self._send(script, script.source) == "Ok":
+                pending.remove(script)
+            else:
+                self._restore_most(script)
+        while pending and time.monotonic() < deadline:
+            say("waiting for calls under way, to put the last functions back")
+            time.sleep(max(_POLL_S, self.stalls.seconds[-1]))
+            active = set(json.loads(self.control("active()")))
+            late = time.monotonic() > deadline - 1
             for script in list(pending):
-                if self._send(script, script.source) == "Ok" or self._restore_most(script):
+                assert script.plan is not None
+                idle = not active & {script.base + index for index in script.plan.changed}
+                if (late or idle) and self._send(script, script.source) == "Ok":
                     pending.remove(script)
-            while pending and time.monotonic() < deadline:
-                say("waiting for calls under way, to put the last functions back")
-                self.session.call("Debugger.disable")
-                time.sleep(max(_POLL_S, self.stalls.seconds[-1]))
-                active = set(json.loads(self.session.evaluate(f"{CONTROL}.active()")))
-                self.session.call("Debugger.enable", 30.0)
-                late = time.monotonic() > deadline - 1
-                for script in list(pending):
-                    assert script.plan is not None
-                    if (late or not active & {script.base + index for index in script.plan.changed}) and (
-                        self._send(script, script.source) == "Ok"
-                    ):
-                        pending.remove(script)
-            for script in scripts:
-                if script not in pending and script.plan is not None and self.source(script.script_id) != script.source:
-                    pending.append(script)
-        finally:
-            self.session.call("Debugger.disable")
-        return pending
+        return pending + [script for script in scripts if script not in pending and not script.restored]
 
-    def _restore_most(self, script: LiveScript) -> bool:
-        """Put everything back but what can be suspended; True when nothing of the edit stays by that."""
+    def _restore_most(self, script: LiveScript) -> None:
+        """Put everything back but what can be suspended."""
         assert script.planner is not None and script.plan is not None
         kept = {
             index: form
@@ -226,57 +217,51 @@ class AttachedProcess:
             if form != "none" and index in script.planner.suspendable
         }
         self._send(script, script.planner.text_with(kept))
-        return False
 
     def remove(self) -> None:
         """Take the helpers away; only when no edited text is left."""
-        self.session.evaluate(f"{CONTROL}.remove()")
-
-    def forbid_edits(self) -> None:
-        """Set the engine's flag back."""
-        if self._flag_set:
-            self._run("process.getBuiltinModule('v8').setFlagsFromString('--no-inspector-live-edit')")
+        self.control("remove()")
 
     def close(self, *, inspector: bool) -> None:
         """Disconnect, and close the inspector if that is asked for."""
         if inspector and self.session.alive and not self.leaving:
-            self.session.evaluate("void setTimeout(() => process._debugEnd(), 100)")
+            self.session.evaluate("void setTimeout(() => process._debugEnd(), 100)", _PATIENCE_S)
         self.session.close()
 
-    def _allow_edits(self) -> None:
-        if self.described.major >= _FLAG_SINCE:
-            self._run("process.getBuiltinModule('v8').setFlagsFromString('--inspector-live-edit')")
-            self._flag_set = True
-
     def _send(self, script: LiveScript, text: str) -> str:
-        begun = time.monotonic()
-        try:
-            answer = self.session.call(
-                "Debugger.setScriptSource", _EDIT_S, scriptId=script.script_id, scriptSource=text
-            )
-        except SessionEnded:
-            if not self.session.alive:
-                raise
-            return "NotAvailable"
-        self.stalls.seconds.append(time.monotonic() - begun)
-        status = str(answer.get("status", "Ok"))
-        if status == "Ok":
-            script.sent = "" if text == script.source else text
-        return status
-
-    def _run(self, expression: str) -> Any:
         answer = self.session.call(
-            "Runtime.evaluate", 30.0, expression=expression, includeCommandLineAPI=True, returnByValue=True
+            "Runtime.evaluate",
+            _EDIT_S,
+            expression=f"{CONTROL}.edit({json.dumps(script.script_id)},{json.dumps(text)})",
+            awaitPromise=True,
+            returnByValue=True,
+        )
+        if "value" not in answer["result"]:
+            return "NotAvailable"
+        edited = json.loads(answer["result"]["value"])
+        self.stalls.seconds.append(edited["seconds"])
+        if edited["status"] == "Ok":
+            script.sent = "" if text == script.source else text
+            script.restored = bool(edited["same"])
+        return str(edited["status"])
+
+    def _run(self, expression: str, **how: Any) -> Any:
+        answer = self.session.call(
+            "Runtime.evaluate",
+            _PATIENCE_S,
+            expression=expression,
+            includeCommandLineAPI=True,
+            returnByValue=True,
+            **how,
         )
         if "exceptionDetails" in answer:
             details = answer["exceptionDetails"]
             said = details.get("exception", {}).get("description") or details.get("text") or "?"
-            raise PipetraceError(f"The agent could not start in the process ({str(said).splitlines()[0]}).")
+            raise SessionEnded(f"the agent failed in the process ({str(said).splitlines()[0]})")
         return answer.get("result", {}).get("value")
 
 
 _WORDS = {
-    "BlockedByActiveFunction": "a function of it was running",
     "BlockedByActiveGenerator": "calls of its functions were under way",
     "BlockedByTopLevelEsModuleChange": "this version of Node.js edits no ES module with such classes",
     "CompileError": "the edited text does not compile",

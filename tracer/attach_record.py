@@ -17,7 +17,6 @@ from typing import Any
 from pipetrace import __version__
 from pipetrace.errors import PipetraceError
 from pipetrace.tracer.assemble import Collected, listener_entries, process_ids, write_tables
-from pipetrace.tracer.attach_agent import CONTROL
 from pipetrace.tracer.attach_process import AttachedProcess
 from pipetrace.tracer.attach_scripts import (
     ROLES,
@@ -43,10 +42,14 @@ from pipetrace.tracer.spool import SpoolTables, read_spool
 from pipetrace.tracer.trace import TraceWriter
 
 _BEAT_S = 1.0
+_PATIENCE_S = 60.0
 _POLL_S = 0.05
 _PROFILE_S = 60.0
 """A profile is fetched and begun anew this often."""
 _MOST_REMARKS = 12
+_FURTHER_S = 3.0
+"""Time that edits may take in all, beyond one for each file, to find the functions with calls under way; it counts as
+the heap makes expect, with `--allow-stall` as unit."""
 _EDIT_BASE_S, _EDIT_PER_MB_S = 0.03, 0.005
 """What one edit takes: a fixed part, and one for each MB of heap."""
 
@@ -85,8 +88,8 @@ def record_attached(options: AttachOptions, say: Callable[[str], None], warn: Ca
     recording = _Recording(options, target, process, directory, say, warn)
     try:
         with counted_interrupts() as interrupts:
-            recording.begin()
             try:
+                recording.begin()
                 ending = recording.follow(interrupts)
             finally:
                 recording.end()
@@ -125,9 +128,10 @@ class _Recording:
         self._duration_s = 0.0
         self._attach_stalls = 0
         self._heap_mb = 0.0
+        self._further = 0
         self._called: set[int] = set()
         self._stayed: list[str] = []
-        self._begun = self._closed = False
+        self._begun = self._closed = self._silent = False
         (directory / "spool").mkdir()
 
     # -- beginning ------------------------------------------------------------------------------------
@@ -175,10 +179,10 @@ class _Recording:
         )
         self._begun = True
         self._say("editing the running functions")
-        process.edit([script.live for script in edits], self._options.allow_stall_s * 3)
+        process.edit([script.live for script in edits], self._further)
         self._attach_stalls = len(process.stalls.seconds)
-        process.session.call("Profiler.enable")
-        process.session.call("Profiler.setSamplingInterval", interval=1000)
+        process.session.call("Profiler.enable", _PATIENCE_S)
+        process.session.call("Profiler.setSamplingInterval", _PATIENCE_S, interval=1000)
         self._begin_profile()
         self._metrics.add(described.pid)
 
@@ -204,6 +208,7 @@ class _Recording:
             f"{edits} files are edited, now and again at the end; each edit holds the process up for about {one:.2f} s "
             f"(heap {self._heap_mb:.0f} MB), {one * edits:.1f} s in all."
         )
+        self._further = max(3, min(60, int(_FURTHER_S * self._options.allow_stall_s / one)))
         if one > self._options.allow_stall_s:
             raise PipetraceError(
                 f"Each edit would hold the process up for about {one:.1f} s, longer than the "
@@ -234,7 +239,7 @@ class _Recording:
                     return Ending.DURATION
                 if now - beaten >= _BEAT_S:
                     beaten = now
-                    self._process.session.evaluate(f"{CONTROL}.beat()")
+                    self._process.control("beat()")
                 if now - profiled >= _PROFILE_S:
                     profiled = now
                     self._fetch_profile()
@@ -260,10 +265,10 @@ class _Recording:
 
     def _begin_profile(self) -> None:
         self._profiling_ns = time.time_ns()
-        self._process.session.call("Profiler.start")
+        self._process.session.call("Profiler.start", _PATIENCE_S)
 
     def _fetch_profile(self) -> None:
-        self._profile.add(self._process.session.call("Profiler.stop", 20.0)["profile"], self._profiling_ns)
+        self._profile.add(self._process.session.call("Profiler.stop", _PATIENCE_S)["profile"], self._profiling_ns)
 
     # -- ending ---------------------------------------------------------------------------------------
 
@@ -274,21 +279,23 @@ class _Recording:
         with contextlib.suppress(SessionEnded):
             if process.session.alive:
                 self._fetch_profile()
-                process.session.call("Profiler.disable")
-            if process.session.alive and not process.leaving:
+                process.session.call("Profiler.disable", _PATIENCE_S)
+        try:
+            if process.session.alive and not process.leaving and self._begun:
                 self._put_back()
+        except SessionEnded:
+            self._silent = process.session.alive
         self._metrics.close()
 
     def _put_back(self) -> None:
         process = self._process
         self._say("putting the functions back")
-        self._called = set(json_list(process.session.evaluate(f"{CONTROL}.called()")))
+        self._called = set(json_list(process.control("called()")))
         stayed = process.restore([script.live for script in self._scripts], self._say)
         names = {id(script.live): script.name for script in self._scripts}
         self._stayed = [names[id(live)] for live in stayed]
         if not stayed:
             process.remove()
-        process.forbid_edits()
 
     def _end_load(self) -> None:
         if self._load is not None and self._load.poll() is None:
@@ -399,6 +406,10 @@ class _Recording:
         if len(rows) > _MOST_REMARKS:
             found.append(
                 f"{len(rows) - _MOST_REMARKS} more functions are not or partly covered; the table `problem` has all."
+            )
+        if self._silent:
+            found.append(
+                "The process did not answer at the end; it puts its functions back by itself as soon as it can."
             )
         if self._stayed:
             found.append(

@@ -87,3 +87,10 @@ def test_notes_begin_with_what_is_missing(report: Report) -> None:
 
 def test_two_modes_are_a_note(report: Report) -> None:
     assert report.notes[-1] == "`render` has two modes: 75 % of its calls take 432 µs, 25 % take 8.2 ms."
+
+
+def test_without_memory_nothing_is_said_of_state(report: Report) -> None:
+    recording = replace(report.recording, memory_mode="off")
+    verdict, sentence = diagnose(recording, report.handlers, report.state, None, "")
+    assert verdict == "open"
+    assert sentence.endswith("memory was not recorded, so nothing is known of what it shares.")

@@ -5,7 +5,7 @@
  * The agent in a process that ran before the recording: helpers for the live edits, spool, figures, end.
  *
  * The helpers are globals, one for the entry of each function; as soon as the recording ends, or its recorder
- * is not heard of, they do nothing but count activations. Edited functions leave by `using`, by `finally`, at
+ * is not heard of, they do nothing but count activations, and the texts are put back. Edited functions leave by `using`, by `finally`, at
  * their returns only, or unseen, as the recorder planned it (tracer/attach_forms.py has the forms).
  */
 
@@ -16,14 +16,18 @@ const { performance } = require('perf_hooks');
 const { Spool } = require('./spool.js');
 const { Sampling } = require('./sampling.js');
 const { state } = require('./state.js');
-const { isApplication } = require('./decide.js');
+const { isApplication, isWritable } = require('./decide.js');
 const { sampling } = require('./figures.js');
 const causality = require('./causality.js');
 const frames = require('./frames.js');
+const { edit, restore } = require('./edit.js');
 
 const FLUSH_MS = 100;
 /** A recorder that is not heard of for so long is gone. */
-const SILENCE_MS = 15_000;
+const SILENCE_MS = 30_000;
+/** Without a recorder, the texts are tried to be put back so often and so many times. */
+const RESTORE_MS = 3000;
+const RESTORES = 20;
 const NAME = Symbol.for('pipetrace.attached');
 const AGENT = __dirname + path.sep;
 
@@ -68,7 +72,7 @@ function install(options) {
   let heard = performance.now();
   const timer = setInterval(() => {
     state.spool.flush();
-    if (performance.now() - heard > SILENCE_MS) stop();
+    if (performance.now() - heard > SILENCE_MS) abandoned();
   }, FLUSH_MS);
   timer.unref();
 
@@ -96,6 +100,24 @@ function install(options) {
     causality.disable();
   }
 
+  function remove() {
+    stop();
+    for (const name of [...defined, '$pxs', '$pxq']) delete world[name];
+    delete world[NAME];
+  }
+
+  function abandoned() {
+    stop();
+    let left = RESTORES;
+    const again = setInterval(() => {
+      left--;
+      const done = restore();
+      if (done) remove();
+      if (done || left === 0) clearInterval(again);
+    }, RESTORE_MS);
+    again.unref();
+  }
+
   Object.defineProperty(world, NAME, {
     enumerable: false,
     configurable: true,
@@ -105,17 +127,19 @@ function install(options) {
         heard = performance.now();
         return !stopped;
       },
-      stop,
+      stop: () => atEmptyStack(stop),
       /** Numbers of the async functions that have activations under way, as far as they are counted. */
       active: () => JSON.stringify([...activations].filter(([, count]) => count > 0).map(([id]) => id)),
       stats: () => JSON.stringify({ lost: state.spool.lost }),
       /** Numbers of the functions that were called. */
       called: () => JSON.stringify([...calls.keys()].filter((id) => calls[id])),
-      remove() {
-        stop();
-        for (const name of [...defined, '$pxs', '$pxq']) delete world[name];
-        delete world[NAME];
+      /** Send a text to a script. @param {string} script @param {string} text */
+      async edit(script, text) {
+        const edited = await edit(script, text);
+        heard = performance.now();
+        return JSON.stringify(edited);
       },
+      remove: () => atEmptyStack(remove),
     }),
   });
 }
@@ -140,6 +164,19 @@ function file({ id, base, path: name, parents, passes }) {
     state.parents[base + index] = parent < 0 ? -1 : base + parent;
   });
   for (const [caller, callee] of passes) state.passes.add((base + caller) * 0x1000000 + base + callee);
+}
+
+/** Commands arrive as interrupts of whatever runs; most may not be obeyed there. @param {() => void} action */
+function atEmptyStack(action) {
+  return new Promise((resolve, reject) => {
+    setImmediate(() => {
+      try {
+        resolve(action());
+      } catch (error) {
+        reject(error);
+      }
+    });
+  });
 }
 
 /** @param {object} activation @param {number} id */
@@ -321,6 +358,7 @@ function define(made) {
 
 /** Whether the stack holds functions of the application below the one that runs. */
 function calledByApplication() {
+  if (!isWritable(Error, 'stackTraceLimit') || !isWritable(Error, 'prepareStackTrace')) return true;
   const { stackTraceLimit, prepareStackTrace } = Error;
   let found = 0;
   Error.stackTraceLimit = 200;

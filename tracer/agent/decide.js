@@ -131,4 +131,4 @@ function shouldForget() {
   return forgetting % 50 === 0 && forgetting < 500;
 }
 
-module.exports = { isNested, isApplication, beginLibraryCall, endLibraryCall, shouldForget };
+module.exports = { isNested, isApplication, isWritable, beginLibraryCall, endLibraryCall, shouldForget };
