@@ -274,10 +274,14 @@ async function main() {
   process.stdout.write(`${JSON.stringify({ event: 'done', groups })}\n`);
 }
 
-main().then(
-  () => process.exit(0),
-  (error) => {
-    process.stderr.write(`${error.message}\n`);
-    process.exit(1);
-  },
-);
+if (require.main === module) {
+  main().then(
+    () => process.exit(0),
+    (error) => {
+      process.stderr.write(`${error.message}\n`);
+      process.exit(1);
+    },
+  );
+}
+
+module.exports = { AnswerReader };

@@ -15,6 +15,8 @@ from pipetrace.tracer.static_tables import LoadedFile
 Frame = tuple[str, int, int, str]
 """Absolute path, 0-based line and column, name."""
 
+_CARRYING = ("node:internal/async_local_storage/", "node:internal/async_hooks", "node:async_hooks")
+"""Node's own code that carries causality through resources; idle where nobody asks for it."""
 _AGENT = str(Path(__file__).resolve().parent / "agent") + "/"
 _WAITING = _AGENT + "channel.js"
 _WRITING = _AGENT + "spool.js"
@@ -53,8 +55,11 @@ class CpuProfile:
         self.waiting_us = 0.0
         """Time in which modules waited to be instrumented; not part of the other two."""
 
-    def add(self, profile: Mapping[str, Any], started_ns: int) -> None:
-        """Add a profile as the DevTools protocol gives it, begun at a time in ns since the epoch."""
+    def add(self, profile: Mapping[str, Any], started_ns: int, weight: float = 1.0) -> None:
+        """Add a profile as the DevTools protocol gives it, begun at a time in ns since the epoch.
+
+        `weight` is above 1 where it stands for a longer time than the one in which it was taken.
+        """
         nodes = {node["id"]: node for node in profile["nodes"]}
         own_us: dict[int, float] = defaultdict(float)
         hits: dict[int, int] = defaultdict(int)
@@ -62,7 +67,7 @@ class CpuProfile:
         with self._lock:
             # A sample stands for the time until the next one.
             for node, delta in zip(samples, [*deltas[1:], 0], strict=True):
-                own_us[node] += max(delta, 0)
+                own_us[node] += weight * max(delta, 0)
                 hits[node] += 1
             kinds: dict[int, str] = {}
             for node in profile["nodes"][:1]:
@@ -126,6 +131,8 @@ class CpuProfile:
             if frame[0].startswith(_AGENT):
                 if inside not in ("waiting", "writing"):
                     inside = {_WAITING: "waiting", _WRITING: "writing"}.get(frame[0], "agent")
+            elif frame[0].startswith(_CARRYING):
+                inside = inside or "agent"
             elif inside == "agent":
                 inside = ""  # what a probe was put around: a call of the application, a module's evaluation
             if inside or frame[3] not in _IDLE:

@@ -106,6 +106,8 @@ class Following:
         """The application did not end when it was asked to."""
         self.started = time.monotonic()
         self.duration_s = 0.0
+        self._began: float | None = None
+        """Seconds after the start at which the application's first module was seen."""
         try:
             for candidate in self.candidates:
                 self.server.serve(candidate.directory, candidate)
@@ -142,7 +144,7 @@ class Following:
                 return Ending.BY_ITSELF
             if self.load_status is not None:
                 return Ending.LOAD
-            if orders.duration_s is not None and now >= orders.duration_s:
+            if orders.duration_s is not None and self._recorded_s(now) >= orders.duration_s:
                 return Ending.DURATION
             progress = self._progress()
             if progress != told:
@@ -207,6 +209,12 @@ class Following:
                     url = self.run.inspectors.get(process.pid)
                     if process.directory == candidate.directory.name and url is not None:
                         candidate.inspection = Inspection(url, candidate.profile)
+
+    def _recorded_s(self, now: float) -> float:
+        """Seconds since the application's first module; on a busy machine it may begin late, but not for ever."""
+        if self._began is None and any(candidate.transformer is not None for candidate in self.candidates):
+            self._began = now
+        return now - self._began if self._began is not None else now - self._orders.wait_s
 
     def _advance_load(self, now: float, status: int | None) -> None:
         orders = self._orders

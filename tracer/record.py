@@ -42,6 +42,8 @@ class RecordOptions:
     memory: MemoryMode = "sampled"
     capture_requests: bool = False
     max_requests: int = 1000
+    max_bytes: int = 1_000_000_000
+    """Records of a process beyond which chains are left out, ever more of them."""
     name: str | None = None
     app: Path | None = None
     stdout: int | None = None
@@ -93,6 +95,7 @@ def record(options: RecordOptions, say: Callable[[str], None] = lambda line: Non
             "memory": options.memory,
             "capture_requests": options.capture_requests,
             "max_requests": options.max_requests,
+            "max_bytes": options.max_bytes,
         },
     )
     created = datetime.now().astimezone()
@@ -157,6 +160,7 @@ def _write(
         "memory_mode": options.memory,
         "init_end_ns": spool.init_end_ns,
         "lost_records": lost,
+        "left_out": {"chains": spool.left_chains, "invocations": spool.left_invocations},
         "on_port": options.on_port,
         "load_exit_code": following.load_status,
         "listeners": listener_entries(listeners, ids),
@@ -189,7 +193,7 @@ def _write(
         path,
         captured,
         _exit_status(ending, status),
-        tuple(_remarks(following, transformer.files, partial, captured)),
+        (*_remarks(following, transformer.files, partial, captured), *_left_out(spool)),
         meta,
         counts,
     )
@@ -312,7 +316,7 @@ def _overhead(
         "agent_share": None if share is None else round(share, 4),
         "slow_down": None if share is None or share >= 1 else round(1 / (1 - share), 3),
         "sampled_time_share": round(inspected["sampled_ms"] / total_ms, 4) if total_ms else None,
-        "start_up_s": round(profile.waiting_us / 1e6, 3),
+        "start_up_s": round(max(profile.waiting_us / 1e6, (inspected.get("waited_ms") or 0) / 1e3), 3),
         "files_instrumented_anew": transformer.misses,
     }
 
@@ -333,6 +337,15 @@ def _remarks(
         yield f"Only the first {captured.requests} requests were captured; --max-requests keeps more."
 
 
+def _left_out(spool: SpoolTables) -> Iterator[str]:
+    if spool.left_chains or spool.left_invocations:
+        events = spool.left_chains + len(spool.chain["chain_id"])
+        yield (
+            f"The recording reached its size: {spool.left_chains} of {events} events were left out, chosen evenly, so "
+            "means and percentiles hold and counts are too low; --max-size keeps more."
+        )
+
+
 def _exit_status(ending: Ending, status: int) -> int:
     if ending is not Ending.BY_ITSELF:
         return 0
@@ -348,7 +361,7 @@ def _add_profile(candidate: Candidate, path: Path) -> None:
 
     with contextlib.suppress(OSError, ValueError, KeyError):  # a process that was killed while writing
         taken = json.loads(path.read_bytes())
-        candidate.profile.add(taken["profile"], taken["begun"] * 1_000_000)
+        candidate.profile.add(taken["profile"], taken["begun"] * 1_000_000, taken["weight"])
 
 
 @contextlib.contextmanager

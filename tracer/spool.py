@@ -71,6 +71,9 @@ class SpoolTables:
     """End of the main process's initialisation in ns since the epoch; None when it never came."""
     lost_records: int = 0
     """Records that could not be written."""
+    left_invocations: int = 0
+    """Invocations that were left out, with their chains, to keep the recording within its size."""
+    left_chains: int = 0
 
 
 def read_spool(directory: Path | str) -> SpoolTables:
@@ -85,7 +88,13 @@ def read_spool(directory: Path | str) -> SpoolTables:
     rows = RowBuilder()
     for thread in threads:
         rows.add(thread)
-    return SpoolTables(**rows.tables(), init_end_ns=rows.init_end_ns, lost_records=rows.lost)
+    return SpoolTables(
+        **rows.tables(),
+        init_end_ns=rows.init_end_ns,
+        lost_records=rows.lost,
+        left_invocations=rows.left_invocations,
+        left_chains=rows.left_chains,
+    )
 
 
 def read_thread(path: Path) -> ThreadSpool:

@@ -17,6 +17,7 @@ MODES = np.array(["", "r", "w", "rw"], dtype=object)
 VIAS = np.array(["direct", "builtin", "opaque", "compared"], dtype=object)
 LOCATION_KINDS = {"v": "variable", "p": "property", "c": "content"}
 _NESTED, _SAMPLED, _THREW = 4, 8, 16
+_CALL = 1
 
 _INVOCATION_COLUMNS = (
     "invocation_id", "process_id", "function_id", "parent_id", "chain_id", "kind", "first_id", "nested",
@@ -56,6 +57,8 @@ class RowBuilder:
         self._objects = 0
         self.init_end_ns: int | None = None
         self.lost = 0
+        self.left_invocations = self.left_chains = 0
+        """What the agents left out to keep the recording within its size."""
 
     def add(self, thread: ThreadSpool) -> None:
         """Add what one thread wrote."""
@@ -89,12 +92,15 @@ class RowBuilder:
             return
         origin = process["origin"]
         self.lost += exit_line.get("lost", 0)
+        left = exit_line.get("left") or {}
+        self.left_invocations += left.get("invocations", 0)
+        self.left_chains += left.get("chains", 0)
         if process_id == 0 and init_end is not None:
             self.init_end_ns = _ns(origin, init_end)
         self._process(process_id, process, exit_line, origin)
         invocation_base, location_base = self._invocations, self._locations
         last = int(thread.invocations["id"].max(initial=0))
-        self._invocation_rows(thread, process_id, invocation_base, strings, origin)
+        self._invocation_rows(thread, process_id, invocation_base, strings, origin, exit_line.get("own") or {})
         self._chain_rows(thread, process_id, invocation_base, strings, origin)
         known = self._location_rows(list(locations.values()), process_id, location_base, invocation_base)
         self._access_rows(thread, invocation_base, location_base, known, last)
@@ -156,7 +162,13 @@ class RowBuilder:
         _append(self._lists["problem"], _PROBLEM_COLUMNS, (line["k"], file_id, line["l"], line["x"]))
 
     def _invocation_rows(
-        self, thread: ThreadSpool, process_id: int, base: int, strings: dict[int, str], origin: float
+        self,
+        thread: ThreadSpool,
+        process_id: int,
+        base: int,
+        strings: dict[int, str],
+        origin: float,
+        costs: dict[str, int],
     ) -> None:
         rows = thread.invocations
         flags = rows["flags"]
@@ -179,7 +191,7 @@ class RowBuilder:
                 "start_ns": _ns_array(origin, rows["start"]),
                 "wall_ns": wall,
                 "self_ns": own,
-                "cpu_ns": own,
+                "cpu_ns": _corrected(rows, own, len(written), costs),
                 "sampled": (flags & _SAMPLED) != 0,
                 "threw": (flags & _THREW) != 0,
             }
@@ -247,6 +259,17 @@ class RowBuilder:
                 "line": rows["line"].astype(np.int32),
             }
         )
+
+
+def _corrected(rows: NDArray[Any], own: NDArray[Any], size: int, costs: dict[str, int]) -> NDArray[Any]:
+    """Return self times without what the agent took: within each, and around those that ran inside of it."""
+    flags = rows["flags"]
+    inside = ((flags & _NESTED) != 0) | ((flags & 3) == _CALL)
+    parents = rows["parent"][inside]
+    counts = np.bincount(parents[(parents > 0) & (parents < size)], minlength=size)
+    agent = costs.get("within_ns", 0) + costs.get("outside_ns", 0) * counts[rows["id"]]
+    found: NDArray[Any] = np.maximum(own - agent, 0)
+    return found
 
 
 def _references(ids: NDArray[Any], written: NDArray[np.bool_], base: int) -> NDArray[Any]:

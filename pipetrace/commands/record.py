@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import click
 
 from pipetrace.errors import UsageError
 from pipetrace.tracer.attach_record import AttachOptions, record_attached
 from pipetrace.tracer.record import Recorded, RecordOptions, record
+
+SMALLEST = 1_000_000
+"""Bytes below which --max-size would leave nothing to tell."""
+
+
+class Size(click.ParamType[int]):
+    """A number of bytes: 500MB, 2GB."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return bytes."""
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]?)b?", str(value).strip(), re.IGNORECASE)
+        found = int(float(match[1]) * 1000 ** " kmg".index(match[2].lower() or " ")) if match else 0
+        if found >= SMALLEST:
+            return found
+        return self.fail(f"{value} is no size of 1 MB or more; write it like 500MB or 2GB.", param, ctx)
 
 
 @click.command(context_settings={"allow_interspersed_args": False})
@@ -51,6 +71,8 @@ from pipetrace.tracer.record import Recorded, RecordOptions, record
 )
 @click.option("--max-requests", type=click.IntRange(min=1), default=1000, show_default=True,
               metavar="N", help="Keep at most N requests.")  # fmt: skip
+@click.option("--max-size", "max_bytes", type=Size(), default="1GB", show_default=True, metavar="SIZE",
+              help="Leave events out, evenly and ever more of them, so that no process records more.")  # fmt: skip
 @click.option("--name", help="Name of the application in the trace.  [default: from its package.json]")
 @click.option(
     "--app",
@@ -73,6 +95,7 @@ def command(
     memory: Literal["off", "sampled", "full"],
     capture_requests: bool,
     max_requests: int,
+    max_bytes: int,
     name: str | None,
     app: Path | None,
     as_json: bool,
@@ -100,6 +123,7 @@ def command(
         memory=memory,
         capture_requests=capture_requests,
         max_requests=max_requests,
+        max_bytes=max_bytes,
         name=name,
         app=app,
         stdout=2 if as_json else None,
@@ -129,7 +153,8 @@ def _tell(recorded: Recorded) -> None:
     for remark in recorded.remarks:
         click.echo(f"pipetrace: {remark}", err=True)
     counts, overhead = recorded.counts, recorded.meta["overhead"]
-    slow = f", slowed it at least {overhead['slow_down']:.2f}×" if overhead["slow_down"] else ""
+    factor = overhead["slow_down"]
+    slow = f"; it slowed the application {factor:.2f}×, costs are corrected" if factor else ""
     click.echo(
         f"{recorded.meta['duration_s']:.1f} s, {counts['chains']} events, {counts['invocations']} invocations, "
         f"{counts['accesses']} memory accesses; recording wrote {overhead['written_bytes'] / 1e6:.1f} MB{slow}.",

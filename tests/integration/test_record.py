@@ -440,3 +440,35 @@ def wait_for(condition: Callable[[], bool], timeout_s: float) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.01)
+
+
+MANY = """
+let left = Number(process.argv[2]);
+function step() { return left; }
+(function next() {
+  for (let count = 0; count < 50 && left > 0; count++, left--) setImmediate(step);
+  if (left > 0) setTimeout(next, 0);
+})();
+"""
+
+
+def test_a_recording_keeps_within_its_size_and_says_what_is_left_out(place: Place) -> None:
+    place.write("many.js", MANY)
+    done = place.record("-o", "t.duckdb", "--max-size", "1MB", "--json", "--memory", "off", "node", "many.js", "60000")
+    assert done.returncode == 0, done.stderr
+    described = json.loads(done.stdout)
+    left = described["meta"]["left_out"]
+    # 48 bytes an invocation and 24 a chain; every step is in the chain of its own turn.
+    assert described["invocations"] * 48 <= described["meta"]["overhead"]["written_bytes"] < 1_100_000
+    assert described["invocations"] + left["invocations"] > 60_000
+    assert left["chains"] > 0
+    assert f"{left['chains']} of {described['chains'] + left['chains']} events were left out" in done.stderr
+    assert described["meta"]["complete"] is True
+
+
+@pytest.mark.parametrize("size", ["lots", "10kB", "-5MB", "1..5GB"])
+def test_a_size_that_is_none(place: Place, size: str) -> None:
+    done = place.record("--max-size", size, "node", "server.js")
+    assert done.returncode != 0
+    assert f"{size} is no size of 1 MB or more" in done.stderr
+    assert "Traceback" not in done.stderr

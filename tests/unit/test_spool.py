@@ -172,3 +172,35 @@ def test_many_invocations_are_read_at_once(tmp_path: Path) -> None:
     rows["i"][:, 3] = 1
     write(tmp_path, "1.0.a", lines(process(1)), block(1, rows.tobytes(), count))
     assert len(read_spool(tmp_path).invocation["kind"]) == count
+
+
+def test_costs_are_corrected_for_what_the_agent_took(tmp_path: Path) -> None:
+    nested = 4
+    write(
+        tmp_path,
+        "1.0.a",
+        lines(process(7), {"t": "exit", "end": 9.0, "code": 0, "lost": 0, "own": {"outside_ns": 300, "within_ns": 40}}),
+        invocations(
+            (2, 1, 1, 1, 0, nested, 2.0, 0.001, 0.001),
+            (3, 1, 1, 1, 0, 1, 2.1, 0.00002, 0.00002),
+            (1, 0, 0, 1, 0, 0, 2.0, 0.2, 0.1),
+            (4, 1, 1, 1, 0, 2, 3.0, 0.005, 0.005),
+        ),
+    )
+    invocation = read_spool(tmp_path).invocation
+    costs = dict(zip(invocation["invocation_id"].tolist(), invocation["cpu_ns"].tolist(), strict=True))
+    # Two ran inside of the first, a resumption did not; nothing costs less than nothing.
+    assert costs == {1: 100_000 - 40 - 2 * 300, 2: 960, 3: 0, 4: 4960}
+    assert invocation["self_ns"].tolist() == [1000, 20, 100_000, 5000]
+
+
+def test_what_was_left_out_is_summed_over_threads(tmp_path: Path) -> None:
+    for number in (1, 2):
+        left = {"invocations": 10 * number, "chains": number}
+        write(
+            tmp_path,
+            f"{number}.0.a",
+            lines(process(number), {"t": "exit", "end": 9.0, "code": 0, "lost": 0, "left": left}),
+        )
+    tables = read_spool(tmp_path)
+    assert (tables.left_invocations, tables.left_chains) == (30, 3)

@@ -15,12 +15,13 @@ const loader = require('./loader.js');
 const probes = require('./probes.js');
 const stacks = require('./stacks.js');
 const disguise = require('./disguise.js');
+const thinning = require('./thinning.js');
 
 const FLUSH_MS = 100;
 
 /** @param {string} directory @param {symbol} name under which the recorder finds the agent */
 function boot(directory, name) {
-  /** @type {{app_root: string, memory?: 'off'|'sampled'|'full'}} */
+  /** @type {{app_root: string, memory?: 'off'|'sampled'|'full', max_bytes?: number}} */
   let config;
   try {
     config = JSON.parse(fs.readFileSync(path.join(directory, 'config.json'), 'utf8'));
@@ -29,6 +30,7 @@ function boot(directory, name) {
   }
   state.appRoot = config.app_root;
   state.memory = config.memory ?? 'sampled';
+  thinning.bound(config.max_bytes ?? Infinity);
   state.spool = new Spool(path.join(directory, 'spool'));
   state.sampling = new Sampling(state.memory);
   state.spool.line({
@@ -60,7 +62,7 @@ function boot(directory, name) {
   function finish(code) {
     if (stopped) return;
     frames.closeAll();
-    state.spool.line({ t: 'exit', end: performance.now(), code: code ?? null, lost: state.spool.lost });
+    state.spool.line({ t: 'exit', end: performance.now(), code: code ?? null, lost: state.spool.lost, left: thinning.left, own: frames.ownCosts() });
     state.spool.flush();
   }
 
@@ -83,10 +85,11 @@ function boot(directory, name) {
         sampled_ms: state.sampling.sampledMs,
         total_ms: state.sampling.totalMs,
         init_end_ms: state.initEnd,
+        waited_ms: waited(),
       }),
     }),
   });
-  loader.install(directory);
+  const waited = loader.install(directory);
   for (const other of ['control.js', 'listen.js', 'capture.js']) {
     const file = path.join(__dirname, other);
     if (fs.existsSync(file)) require(file);

@@ -13,6 +13,7 @@ const { AsyncLocalStorage, AsyncResource, executionAsyncResource } = require('as
 const { IncomingMessage } = require('http');
 const { types } = require('util');
 const { state } = require('./state.js');
+const thinning = require('./thinning.js');
 
 /** A chain: all invocations that descend from one outside event. */
 class Chain {
@@ -23,6 +24,8 @@ class Chain {
     this.event = event;
     this.start = start;
     this.written = false;
+    /** Its invocations are recorded. */
+    this.kept = kind === 'init' || thinning.keeps();
   }
 }
 
@@ -40,6 +43,11 @@ NO_CHAIN.written = true;
 
 /** @type {AsyncLocalStorage<Link | undefined>} */
 const storage = new AsyncLocalStorage();
+/**
+ * Where versions that keep contexts in resources keep ours: each access by way of the storage would look the resource up
+ * anew, which costs more than everything else here. @type {symbol | undefined}
+ */
+let slot;
 /** @type {WeakMap<object, Link>} */
 const requests = new WeakMap();
 /** Parsers whose events run in the context of their request. @type {WeakSet<object>} */
@@ -53,44 +61,55 @@ const KINDS = {
   Pipe: 'connection', TLSWrap: 'connection', Signal: 'signal',
 };
 
-/** @type {WeakMap<Function, string>} */
-const names = new WeakMap();
+/** @typedef {{type: string, trigger: number, kind: string | undefined}} Cause what runs, and the number of its name */
+/** @type {WeakMap<Function, Cause>} */
+const causes = new WeakMap();
+/** @type {Map<string, Cause>} */
+const causesByType = new Map();
 
-/** @param {any} resource */
-function typeOf(resource) {
+/** @param {any} resource @param {Link | undefined} store @returns {Cause} */
+function causeOf(resource, store) {
   const maker = resource.constructor;
+  const known = causes.get(maker);
+  if (known !== undefined) return known;
+  const own = typeOf(resource, maker);
+  // Newer engines carry the context of promises themselves, so that no resource stands for a reaction.
+  const type = own || (store === undefined ? '' : 'PROMISE');
+  let cause = causesByType.get(type);
+  if (cause === undefined) {
+    cause = { type, trigger: state.spool.string(type), kind: KINDS[type] };
+    causesByType.set(type, cause);
+  }
+  if (own !== '' && maker !== Object) causes.set(maker, cause);
+  return cause;
+}
+
+/** @param {any} resource @param {any} maker @returns {string} */
+function typeOf(resource, maker) {
   if (maker === Promise) return 'PROMISE';
   if (typeof maker !== 'function') return '';
   if (maker === Object) return 'callback' in resource ? 'TickObject' : '';
-  let name = names.get(maker);
-  if (name === undefined) {
-    // A client's response is named like a server's request by Node; it is no outside event.
-    if (maker.name === 'HTTPClientAsyncResource') name = 'HTTPCLIENTREQUEST';
-    else name = typeof resource.type === 'string' && maker.name.endsWith('AsyncResource') ? resource.type : maker.name;
-    names.set(maker, /** @type {string} */ (name));
-  }
-  return /** @type {string} */ (name);
+  // A client's response is named like a server's request by Node; it is no outside event.
+  if (maker.name === 'HTTPClientAsyncResource') return 'HTTPCLIENTREQUEST';
+  return typeof resource.type === 'string' && maker.name.endsWith('AsyncResource') ? resource.type : maker.name;
 }
 
 const time = performance.now.bind(performance);
 
 /** An invocation with an empty stack below it begins. @param {import('./frames.js').Frame} frame */
 function begin(frame) {
-  const store = storage.getStore();
+  const resource = executionAsyncResource();
+  const store = look(frame, resource);
   const init = (frame.flags & 3) === 3;
   if (init && (store === undefined || store.chain === initChain)) {
     if (initChain === null) initChain = new Chain(frame.id, 'init', 'init', time());
     frame.chain = initChain;
     frame.parent = store === undefined ? 0 : store.id;
-    frame.before = store;
     place(frame);
     return;
   }
-  const resource = executionAsyncResource();
-  // Newer engines carry the context of promises themselves, so that no resource stands for a reaction.
-  const type = typeOf(resource) || (store === undefined ? '' : 'PROMISE');
-  frame.trigger = state.spool.string(type);
-  const kind = KINDS[type];
+  const { type, trigger, kind } = causeOf(resource, store);
+  frame.trigger = trigger;
   if (continues(store, kind, resource)) {
     frame.chain = /** @type {Link} */ (store).chain;
     frame.parent = /** @type {Link} */ (store).id;
@@ -99,7 +118,6 @@ function begin(frame) {
     frame.chain = chain;
     if (state.inInit) endInit();
   }
-  frame.before = store;
   if (kind === 'http') request(frame, requestOf(resource));
   place(frame);
 }
@@ -220,18 +238,43 @@ function findRequest(value) {
 function descend(frame, up) {
   frame.chain = up.chain;
   frame.parent = up.id;
-  frame.before = storage.getStore();
+  look(frame, slot === undefined ? null : executionAsyncResource());
   place(frame);
+}
+
+/** A further segment of an async function begins. @param {import('./frames.js').Frame} frame */
+function reenter(frame) {
+  look(frame, slot === undefined ? null : executionAsyncResource());
+  frame.restore = frame.up !== null;
+  place(frame);
+}
+
+/**
+ * Note the link that is in force before a frame's own.
+ * @param {import('./frames.js').Frame} frame @param {any} resource that runs; not needed where contexts are elsewhere
+ */
+function look(frame, resource) {
+  frame.resource = resource;
+  frame.before = slot === undefined ? storage.getStore() : resource[slot];
+  return frame.before;
 }
 
 /** @param {import('./frames.js').Frame} frame */
 function place(frame) {
-  storage.enterWith(new Link(frame.id, frame.chain));
+  const link = new Link(frame.id, frame.chain);
+  if (slot !== undefined) {
+    /** @type {any} */ (frame.resource)[slot] = link;
+    return;
+  }
+  storage.enterWith(link);
+  const { enabled, kResourceStore } = /** @type {any} */ (storage);
+  if (enabled === true && typeof kResourceStore === 'symbol' && contextStaysWithResource()) slot = kResourceStore;
 }
 
-/** @param {Link | undefined} link */
-function restore(link) {
-  storage.enterWith(link);
+/** Put back what was in force before a frame. @param {import('./frames.js').Frame} frame */
+function restore(frame) {
+  if (slot !== undefined && frame.resource !== null) /** @type {any} */ (frame.resource)[slot] = frame.before;
+  else storage.enterWith(frame.before);
 }
 
 /** @param {Chain} chain */
@@ -265,13 +308,12 @@ function endInit() {
 /** Nothing follows causes any more. */
 function disable() {
   storage.disable();
+  slot = undefined;
 }
 
 /** Whether a chain is the initialisation. @param {Chain} chain */
 const isInit = (chain) => chain === initChain;
 
 module.exports = {
-  Chain, Link, NO_CHAIN, begin, descend, inspect, place, restore, writeChain, promiseTrigger, onInitEnd, isInit,
-  disable,
-  store: () => storage.getStore(),
+  Chain, Link, NO_CHAIN, begin, descend, reenter, inspect, restore, writeChain, promiseTrigger, onInitEnd, isInit, disable,
 };

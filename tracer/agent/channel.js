@@ -22,6 +22,8 @@ class Channel {
     this.request = -1;
     this.response = -1;
     this.broken = '';
+    /** Time in which modules waited for their text, ms. */
+    this.waited = 0;
   }
 
   /**
@@ -32,10 +34,13 @@ class Channel {
    */
   transform(file, format, source) {
     if (this.broken) return { leave: this.broken };
+    const begun = performance.now();
     try {
       if (this.request < 0) this.claim();
       this.send(JSON.stringify({ path: file, format, source }));
-      return JSON.parse(this.receive());
+      const answer = this.receive();
+      this.waited += performance.now() - begun;
+      return JSON.parse(answer);
     } catch (error) {
       this.broken = `the recorder does not answer (${error instanceof Error ? error.message : error})`;
       this.close();

@@ -20,6 +20,11 @@ const { quietly } = require('./quietly.js');
 const HOLD_MS = 2000;
 const EXIT_MS = 3000;
 const STOP_MS = 100;
+/** As in tracer/inspection.py, which says why. */
+const PROFILE_US = 2000;
+const FIRST_MS = 3000;
+const ON_MS = 1000;
+const OFF_MS = 4000;
 const AGENT = Symbol.for('pipetrace.agent');
 
 const run = process.env.PIPETRACE_RUN;
@@ -149,35 +154,64 @@ function remoteProfile(run) {
 function ownProfile(directory) {
   /** @type {inspector.Session | null} */
   let session = null;
+  let begun = 0;
+  let ended = 0;
+  let count = 0;
+
+  function begin() {
+    begun = Date.now();
+    session?.post('Profiler.start');
+  }
+
+  /** Write the profile that is being taken, if one is. */
+  function fetch() {
+    if (begun === 0) return;
+    const started = begun;
+    begun = 0;
+    session?.post('Profiler.stop', (error, result) => {
+      if (error) return;
+      const now = Date.now();
+      const weight = now > started ? (now - (ended || started)) / (now - started) : 1;
+      ended = now;
+      try {
+        const file = path.join(directory, `profile.${process.pid}.${threadId}.${count++}.json`);
+        fs.writeFileSync(file, JSON.stringify({ begun: started, weight, profile: result.profile }));
+      } catch {
+        // the recorder is gone, or the disk is full
+      }
+    });
+  }
+
+  /** @param {number} delay ms */
+  function alternate(delay) {
+    setTimeout(() => {
+      if (session === null) return;
+      if (begun === 0) begin();
+      else fetch();
+      alternate(begun === 0 ? OFF_MS : ON_MS);
+    }, delay).unref();
+  }
+
   try {
     session = new inspector.Session();
     session.connect();
     session.post('Profiler.enable');
-    session.post('Profiler.setSamplingInterval', { interval: 1000 });
-    session.post('Profiler.start');
+    session.post('Profiler.setSamplingInterval', { interval: PROFILE_US });
+    begin();
+    alternate(FIRST_MS);
   } catch {
     session = null;
   }
-  const begun = Date.now();
   const none = () => {};
   return {
     attach: none,
     release: none,
     hold: none,
     end() {
-      const taken = session;
-      if (taken === null) return;
+      if (session === null) return;
+      fetch();
+      session.disconnect();
       session = null;
-      taken.post('Profiler.stop', (error, result) => {
-        if (error) return;
-        try {
-          const file = path.join(directory, `profile.${process.pid}.${threadId}.json`);
-          fs.writeFileSync(file, JSON.stringify({ begun, profile: result.profile }));
-        } catch {
-          // the recorder is gone, or the disk is full
-        }
-      });
-      taken.disconnect();
     },
   };
 }

@@ -24,11 +24,12 @@ const { below } = require('./stacks.js');
 /** Set while the hooks thread starts, because it loads the agent like any other thread. */
 const HOOKS_THREAD = 'PIPETRACE_HOOKS_THREAD';
 
-/** @param {string} directory the recorder's run directory */
+/** @param {string} directory the recorder's run directory @returns {() => number} ms that modules have waited so far */
 function install(directory) {
   const channel = new Channel(directory);
   hookCommonJs(channel);
   hookModules(channel, directory);
+  return () => channel.waited;
 }
 
 /** @param {Channel} channel */

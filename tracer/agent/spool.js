@@ -11,6 +11,7 @@
 
 const fs = require('fs');
 const path = require('path');
+const thinning = require('./thinning.js');
 
 const MAGIC = 0x31425450; // 'PTB1'
 const INVOCATIONS = 1;
@@ -177,6 +178,7 @@ class Spool {
       let at = 0;
       while (at < bytes.length) at += fs.writeSync(this.fd, bytes, at);
       this.bytesWritten += bytes.length;
+      thinning.grown(this.bytesWritten);
     } catch {
       // A full disk must not harm the application; a block that was cut off ends the file for readers.
       this.broken = true;
