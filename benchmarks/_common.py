@@ -75,15 +75,18 @@ class App:
 
 def get(url: str, **headers: str) -> bytes:
     """A GET request as bytes."""
-    return _request("GET", url, headers, b"")
+    return request("GET", url, headers, b"")
 
 
 def post(url: str, body: bytes, **headers: str) -> bytes:
     """A POST request as bytes."""
-    return _request("POST", url, {**headers, "Content-Length": str(len(body))}, body)
+    return request("POST", url, {**headers, "Content-Length": str(len(body))}, body)
 
 
-def _request(method: str, url: str, headers: dict[str, str], body: bytes) -> bytes:
+def request(method: str, url: str, headers: dict[str, str], body: bytes) -> bytes:
+    """A request as bytes; a body gets its length."""
+    if body and "Content-Length" not in headers:
+        headers = {**headers, "Content-Length": str(len(body))}
     named = (f"{key.replace('_', '-')}: {value}" for key, value in headers.items())
     lines = [f"{method} {url} HTTP/1.1", "Host: 127.0.0.1", *named]
     return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
