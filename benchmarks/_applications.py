@@ -107,7 +107,14 @@ def _maildev(package: Path, cwd: Path) -> Started:
 
 
 def _pouchdb_server(package: Path, cwd: Path) -> Started:
-    argv = (find_node(), str(package / "bin" / "pouchdb-server"), "--in-memory", "--port", _free_port(), "--no-stdout-logs")
+    argv = (
+        find_node(),
+        str(package / "bin" / "pouchdb-server"),
+        "--in-memory",
+        "--port",
+        _free_port(),
+        "--no-stdout-logs",
+    )
     design = {"views": {"by_kind": {"map": "function (doc) { emit(doc.kind, doc.n); }", "reduce": "_sum"}}}
     documents = [{"_id": f"d{number}", "kind": f"k{number % 5}", "n": number} for number in range(50)]
     requests = (
@@ -130,7 +137,14 @@ def _verdaccio(package: Path, cwd: Path) -> Started:
         "packages:\n  '**':\n    access: $all\n    publish: $all\nlogs:\n  - {type: stdout, format: pretty, level: fatal}\n",
         encoding="utf-8",
     )
-    argv = (find_node(), str(package / "bin" / "verdaccio"), "--config", "config.yaml", "--listen", f"127.0.0.1:{_free_port()}")
+    argv = (
+        find_node(),
+        str(package / "bin" / "verdaccio"),
+        "--config",
+        "config.yaml",
+        "--listen",
+        f"127.0.0.1:{_free_port()}",
+    )
     tarball = "H4sIAAAAAAAAAwMAAAAAAAAAAAA="
     manifest = {
         "_id": "thing", "name": "thing", "dist-tags": {"latest": "1.0.0"},
@@ -174,7 +188,9 @@ def _mathoid(package: Path, cwd: Path) -> Started:
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     formulas = ("E%3Dmc%5E2", "%5Cfrac%7Ba%7D%7Bb%7D", "%5Csum_%7Bi%3D0%7D%5En%20i%5E2")
     requests = tuple(
-        common.request("POST", route, form, f"q={formula}".encode()) for formula in formulas for route in ("/", "/mml", "/texvcinfo")
+        common.request("POST", route, form, f"q={formula}".encode())
+        for formula in formulas
+        for route in ("/", "/mml", "/texvcinfo")
     )
     return Started((find_node(), str(package / "server.js"), "-c", str(cwd / "config.yaml")), package, requests)
 
