@@ -134,7 +134,8 @@ def _pouchdb_server(package: Path, cwd: Path) -> Started:
 def _verdaccio(package: Path, cwd: Path) -> Started:
     (cwd / "config.yaml").write_text(
         "storage: ./storage\nauth:\n  htpasswd:\n    file: ./htpasswd\nuplinks: {}\n"
-        "packages:\n  '**':\n    access: $all\n    publish: $all\nlogs:\n  - {type: stdout, format: pretty, level: fatal}\n",
+        "packages:\n  '**':\n    access: $all\n    publish: $all\n"
+        "logs:\n  - {type: stdout, format: pretty, level: fatal}\n",
         encoding="utf-8",
     )
     argv = (
@@ -148,9 +149,9 @@ def _verdaccio(package: Path, cwd: Path) -> Started:
     tarball = "H4sIAAAAAAAAAwMAAAAAAAAAAAA="
     manifest = {
         "_id": "thing", "name": "thing", "dist-tags": {"latest": "1.0.0"},
-        "versions": {"1.0.0": {"name": "thing", "version": "1.0.0", "readme": "# thing\n\n" + "words " * 200,
+        "versions": {"1.0.0": {"name": "thing", "version": "1.0.0", "readme": "words " * 200,
                                "dist": {"tarball": "http://127.0.0.1/thing/-/thing-1.0.0.tgz", "shasum": "0"}}},
-        "_attachments": {"thing-1.0.0.tgz": {"content_type": "application/octet-stream", "data": tarball, "length": 20}},
+        "_attachments": {"thing-1.0.0.tgz": {"content_type": "x/y", "data": tarball, "length": 20}},
     }  # fmt: skip
     requests = (
         common.get("/-/ping"),
@@ -168,7 +169,7 @@ def _node_red(package: Path, cwd: Path) -> Started:
     (cwd / "user").mkdir()
     argv = (find_node(), str(package / "red.js"), "--userDir", str(cwd / "user"), "--port", _free_port())
     flow = [{"id": "a1", "type": "tab", "label": "one"},
-            {"id": "b1", "z": "a1", "type": "function", "name": "f", "func": "return msg;", "outputs": 1, "wires": [[]]}]  # fmt: skip
+            {"id": "b1", "z": "a1", "type": "function", "name": "f", "func": "return msg;", "wires": [[]]}]  # fmt: skip
     requests = (
         common.get("/settings"),
         common.get("/nodes", Accept="application/json"),

@@ -270,11 +270,20 @@ class Peer {
       else violations.report(errors.chainEnded('', ''));
       return;
     }
-    applyChanges(s, r);
-    const self = decode(s, r);
-    let count = r.next();
+    /** @type {any} */ let self;
     /** @type {any[]} */ const args = [];
-    while (count-- > 0) args.push(decode(s, r));
+    try {
+      applyChanges(s, r);
+      self = decode(s, r);
+      let count = r.next();
+      while (count-- > 0) args.push(decode(s, r));
+    } catch (error) {
+      // The call cannot be made; whoever waits for it is told, and the program goes on.
+      if (reply) this.replyPlainly(id, reply, /** @type {Error} */ (error));
+      else if (s.call) s.call.give(error);
+      else violations.note(`a call from ${this.stage} was dropped: ${error instanceof Error ? error.message : String(error)}.`);
+      return;
+    }
     const fn = index === M.REFLECT ? reflect : s.mine[index];
     if (index === M.REFLECT) this.accesses += 1;
     if (reply) rememberNew(s);

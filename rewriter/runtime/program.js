@@ -6,6 +6,7 @@
  */
 'use strict';
 
+const { Module } = require('node:module');
 const path = require('node:path');
 const { types } = require('node:util');
 const { context } = require('./context.js');
@@ -127,7 +128,7 @@ function isLeaf(object) {
   return types.isProxy(object) || ArrayBuffer.isView(object) || types.isAnyArrayBuffer(object)
     || types.isPromise(object) || types.isWeakMap(object) || types.isWeakSet(object) || types.isExternal(object)
     || types.isDate(object) || types.isRegExp(object) || types.isModuleNamespaceObject(object)
-    || object === process || stateValues.has(object);
+    || object === process || object === require.cache || object instanceof Module || stateValues.has(object);
 }
 
 /** @param {Map<object, Node | string>} map @param {[object, Node][]} queue @param {any} value @param {Node | null} parent @param {string} step */

@@ -166,6 +166,19 @@ show('sorted', await sorted([3, 1, 2], (a, b) => a - b));
 """, moved=3)  # fmt: skip
 
 
+def test_a_callback_may_be_called_by_a_timer_of_a_program_that_shows_its_modules(tmp_path: Path, transport: Transport) -> None:
+    # `this` of the callback is then a timer, which leads to everything; the program keeps require, which leads to the runtime.
+    both(tmp_path, transport, """
+const kept = {require, timer: setTimeout(() => undefined, 1), heard: []};
+module.exports = kept;
+const pause = $pt.handler('app.js#pause', async (next) => { setTimeout(next, 2, 'a'); setImmediate(next, 'b'); return 1; });
+await new Promise(async (resolve) => {
+  show('paused', await pause(function next(word) { kept.heard.push(word); if (kept.heard.length === 2) resolve(); }));
+});
+show('heard', kept.heard.sort());
+""")  # fmt: skip
+
+
 def test_promises_and_abort_signals_are_bridged(tmp_path: Path, transport: Transport) -> None:
     both(tmp_path, transport, """
 const wait = $pt.handler('app.js#wait', async (promise, broken) => {

@@ -90,6 +90,13 @@ function examineBuiltin(object, proto) {
   return PLAIN;
 }
 
+const immediate = setImmediate(() => undefined);
+const timeout = setTimeout(() => undefined, 0);
+clearImmediate(immediate);
+clearTimeout(timeout);
+/** Classes that no module exports; a program that keeps a timer would give them a path all the same. */
+const TIMERS = new Set([Object.getPrototypeOf(immediate), Object.getPrototypeOf(timeout)]);
+
 /** @param {any} object @param {object} proto @returns {Class} */
 function examine(object, proto) {
   if (types.isNativeError(object)) {
@@ -108,6 +115,7 @@ function examine(object, proto) {
   if (object instanceof net.Socket) return { kind: 'socket', proto: '', why: 'it is a connection' };
   if (object instanceof stream.Readable) return { kind: 'readable', proto: '', why: '' };
   if (object instanceof stream.Writable || object instanceof stream.Stream) return opaque('it is a stream to write to');
+  if (TIMERS.has(proto)) return opaque('it is a timer');
   if (object instanceof EventEmitter || object instanceof EventTarget) return opaque(`it is an emitter (${className(proto)})`);
   if (hasPrivateFields(proto)) return opaque(`its class ${className(proto)} has private fields`);
   const path = program.pathOfPrototype(proto);
