@@ -1,0 +1,24 @@
+'use strict';
+
+const gets = (...paths) => async (talk) => {
+  for (const path of paths) await talk.get(path);
+};
+
+module.exports = {
+  'special-values': gets('/all', '/numbers'),
+  aliases: gets('/'),
+  classes: gets('/money', '/vault'),
+  functions: gets('/callback', '/results', '/several', '/sort', '/replace'),
+  reflection: gets('/'),
+  getters: gets('/getter', '/proxy'),
+  symbols: gets('/'),
+  buffers: gets('/overlap', '/shared', '/crypto'),
+  weak: gets('/'),
+  iterators: gets('/generator', '/iterable', '/async', '/result'),
+  promises: gets('/argument', '/rejected', '/race', '/thenable'),
+  signals: gets('/given', '/aborted', '/event'),
+  errors: gets('/class', '/cause', '/catch', '/aggregate', '/plain', '/stack', '/system'),
+  retained: gets('/', '/look'),
+  bound: gets('/', '/scaled', '/'),
+  wide: gets('/intl', '/deep', '/large'),
+};
