@@ -251,6 +251,10 @@ class _Judge:
             item.settled = True
             return "init-only"
         if on_object and location.klass in CARRIED:
+            if location.klass == "http.response":
+                # What two of its writers send must arrive in their order, and a hop of one of them would change that.
+                writers = [_Touch(touch.at, WRITE, touch.line, touch.via) for touch in late if touch.writes]
+                self._within_one_chain(key, item, writers, None)
             return "resource"
         of_activation = location.kind == "variable" and not location.born_init and self._is_local(location)
         outlives = location.born_init or (not of_activation and len({self._chain(touch) for touch in late}) > 1)

@@ -121,6 +121,7 @@ def _mobility(recording: Recording, facts: _Facts, unit: int, held: list[Refusal
         *_refused_by_call(recording, facts, function, http),
         *_refused_by_captures(recording, facts, function, local),
         *_refused_by_arguments(recording, function, arguments, http),
+        *_refused_by_result(recording, function, http),
         *held,
     ]
     size = sum(_mean_bytes(shapes) for shapes in arguments)
@@ -387,6 +388,24 @@ def _refused_by_arguments(
                         "Pass data instead of the function, or make the function the last argument, a callback.",
                     )
                 ]
+    return []
+
+
+def _refused_by_result(recording: Recording, function: Function, http: bool) -> list[Refusal]:
+    """Refuse a function whose result, or the value that its promise resolves to, has to stay where it is."""
+    if http:
+        return []
+    for shape in recording.slot(function.id, "return"):
+        if not shape.sendable and shape.klass not in CARRIED and shape.klass != "function":
+            what = "something" if shape.klass == "promise" else f"a {_plain(shape.klass)}"
+            return [
+                Refusal(
+                    "result-unsendable",
+                    f"{short(recording, function.id)} returns {what} that cannot be sent to its caller: {shape.why} "
+                    f"({recording.file_of(function.id)}:{function.line}).",
+                    "Return data instead, an array of what an iterator gives for instance.",
+                )
+            ]
     return []
 
 

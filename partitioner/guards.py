@@ -197,7 +197,7 @@ def sources_of(analysis: Analysis) -> tuple[plan.Source, ...]:
         function = int(rows.function[at])
         if chain is None or recording.functions[function].kind == "module":
             continue
-        if chain.kind == "timer":
+        if chain.kind == "timer" and (_at_init(recording, function) or not recording.ruptures.get(function)):
             kinds[function] = "timer"
         elif chain.kind in _LISTENERS and _at_init(recording, function):
             kinds.setdefault(function, "listener")

@@ -13,6 +13,7 @@ from pipetrace.rewriter.guard import can_guard
 from pipetrace.rewriter.initial import can_share
 from pipetrace.rewriter.lift import lift_refusal, needs_lift
 from pipetrace.rewriter.orders import HandlerOrder, Orders
+from pipetrace.rewriter.process_use import reads_environment, writes_environment
 from pipetrace.rewriter.refusals import Refusal, refuse
 from pipetrace.rewriter.site import Site, site_of
 from pipetrace.rewriter.view import FileView
@@ -60,6 +61,8 @@ def decide(orders: Orders, views: Mapping[str, FileView], unreadable: Mapping[st
                 refused[order.id] = outcome
             else:
                 moves[order.id] = outcome
+    if any(writes_environment(view) for view in views.values()):
+        _refuse_for_environment(moves, refused)
     _refuse_for_variables(orders, views, moves, refused)
     _refuse_groups(orders, moves, refused)
     _refuse_nested(moves, refused)
@@ -111,6 +114,14 @@ def _refuse_for_variables(
                     del moves[handler]
                     detail = f"{path}:{initial.name}"
                     refused[handler] = refuse("unshared-initial", handler, handler, detail)
+
+
+def _refuse_for_environment(moves: dict[str, Move], refused: dict[str, Refusal]) -> None:
+    """Keep the handlers that read the environment of an application that changes it while it runs."""
+    for handler, move in list(moves.items()):
+        if reads_environment(move.view, move.site.function):
+            del moves[handler]
+            refused[handler] = refuse("uses-process", handler, handler, "process.env")
 
 
 def _refuse_groups(orders: Orders, moves: dict[str, Move], refused: dict[str, Refusal]) -> bool:

@@ -105,6 +105,14 @@ CAUSES: dict[str, tuple[str, str]] = {
         "{name} goes on after it has called `{detail}`, so that the order of the two would change",
         "Call `{detail}` last, or return it.",
     ),
+    "hands-function-over": (
+        "{name} gives `{detail}` a function, whose result others may use at once",
+        "Put data there instead, or the function at module level.",
+    ),
+    "uses-process": (
+        "{name} uses `{detail}`, which concerns the process of the entry stage",
+        "Keep what needs it in a function of its own.",
+    ),
     "nested-in-moved": (
         "{name} stands inside {detail}, which is moved whole",
         "",

@@ -7,6 +7,8 @@ from typing import Literal
 
 from pipetrace.javascript.functions import FunctionInfo
 from pipetrace.javascript.nodes import FUNCTION_TYPES, Node, walk
+from pipetrace.rewriter.handed import handed_function
+from pipetrace.rewriter.process_use import bound_member
 from pipetrace.rewriter.refusals import Refusal, refuse
 from pipetrace.rewriter.tail import static_refusal
 from pipetrace.rewriter.view import FileView
@@ -47,6 +49,12 @@ def site_of(view: FileView, function: FunctionInfo, handler: str) -> Site | Refu
     refusal = static_refusal(view, function, handler)
     if refusal is not None:
         return refusal
+    handed = handed_function(view, function)
+    if handed is not None:
+        return refuse("hands-function-over", handler, handler, handed)
+    bound = bound_member(view, function)
+    if bound is not None:
+        return refuse("uses-process", handler, handler, bound)
     parent = view.parent(node)
     assert parent is not None
     if _constructed(view, function):

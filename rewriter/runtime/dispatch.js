@@ -9,8 +9,9 @@ const { bindContext } = require('./peer.js');
 const { Reader, decode } = require('./codec/decode.js');
 const { encodeArgument } = require('./codec/encode.js');
 const { applyChanges } = require('./codec/changes.js');
-const { CannotTravel, PipetraceUnavailable, PipetraceViolation, errors } = require('./errors.js');
+const { errors, isOwn, reasonOf } = require('./errors.js');
 const metrics = require('./metrics.js');
+const { answer } = require('./rescue.js');
 const violations = require('./violations.js');
 const { context } = require('./context.js');
 
@@ -112,17 +113,10 @@ class Call {
 
   /** @param {any} error @returns {boolean} true if it is the runtime's own and the client has its answer */
   answer(error) {
-    if (!(error instanceof PipetraceViolation || error instanceof PipetraceUnavailable)) return false;
+    if (!isOwn(error)) return false;
     const response = this.args.find((value) => value instanceof http.ServerResponse);
     if (!response) return false;
-    if (response.headersSent) {
-      response.destroy();
-      return true;
-    }
-    for (const name of response.getHeaderNames()) response.removeHeader(name);
-    response.statusCode = error.status;
-    response.setHeader('Content-Type', 'text/plain; charset=utf-8');
-    response.end(`${http.STATUS_CODES[error.status]}\n`);
+    answer(response, error);
     return true;
   }
 
@@ -309,6 +303,7 @@ class Dispatcher {
   write(handler, session, args, captures) {
     /** @type {Message} */
     const message = [M.CALL, session.id, handler.id, captures.length];
+    session.bytes = new Map();
     try {
       for (let i = 0; i < captures.length; i += 1) encodeArgument(session, message, captures[i], false);
       const count = args.length;
@@ -322,11 +317,12 @@ class Dispatcher {
       session.forgetPaths();
       for (const bridge of session.bridges.values()) if (bridge.close) bridge.close();
       handler.counters.misfit += 1;
-      if (handler.misfits === 0) violations.note(`${handler.id} runs on the entry stage: ${why(error)}.`);
+      if (handler.misfits === 0) violations.note(`${handler.id} runs on the entry stage: ${reasonOf(error)}.`);
       handler.misfits += 1;
       return null;
     }
     handler.misfits = 0;
+    session.bytes = null;
     bindContext(session);
     return message;
   }
@@ -468,13 +464,6 @@ function endsByResponse(args) {
   const second = args[1];
   return typeof second === 'object' && second !== null
     && Object.values(second).some((value) => value instanceof http.ServerResponse);
-}
-
-/** @param {unknown} error @returns {string} */
-function why(error) {
-  if (error instanceof CannotTravel) return error.message;
-  if (error instanceof RangeError) return 'a value is nested too deeply to travel';
-  return error instanceof Error ? `a value cannot travel (${error.message})` : 'a value cannot travel';
 }
 
 module.exports = { Dispatcher, Pool, Replica, Call };

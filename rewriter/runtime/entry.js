@@ -15,10 +15,12 @@ const metrics = require('./metrics.js');
 const { Peer } = require('./peer.js');
 const { replicaCounts } = require('./plan.js');
 const program = require('./program.js');
+const { watchErrors } = require('./rescue.js');
 const { Session } = require('./session.js');
 const { Reader, decode } = require('./codec/decode.js');
 const { encode } = require('./codec/encode.js');
 const { encodeChanges } = require('./codec/changes.js');
+const { writeWhole } = require('./codec/whole.js');
 const violations = require('./violations.js');
 
 /** @typedef {import('./peer.js').Message} Message */
@@ -164,7 +166,7 @@ class Entry {
         });
         break;
       case M.PRINT: (message[1] === 1 ? process.stdout : process.stderr).write(message[2]); break;
-      case M.EXIT: process.exit(message[1]); break;
+      case M.EXIT: process.exit(...(message[1] === null ? [] : [message[1]])); break;
       case M.RAISE: {
         const error = init.fromTokens(message[2]);
         if (message[1] === 1) Promise.reject(error);
@@ -217,10 +219,11 @@ class Entry {
 
   /** @param {Peer} peer @param {Session} session @param {number} status @param {any} value */
   answer(peer, session, status, value) {
-    /** @type {Message} */
-    const message = [M.RESULT, session.id, false, status];
-    encodeChanges(session, message);
-    encode(session, message, value);
+    const message = writeWhole(session, 'The result', [M.RESULT, session.id, false], (out) => {
+      out.push(status);
+      encodeChanges(session, out);
+      encode(session, out, value);
+    }, [M.REJECTED, 0]);
     session.done = true;
     peer.send(message);
     if (session.references === 0) peer.forget(session);
@@ -236,6 +239,7 @@ class Entry {
 function become(makeTransport, entryFile, env) {
   const dispatcher = new Dispatcher();
   context.dispatcher = dispatcher;
+  watchErrors();
   watchListeners((index) => {
     for (const tell of awaited.get(index) || []) tell(index);
     awaited.delete(index);

@@ -44,6 +44,13 @@ class CannotTravel extends Error {
   }
 }
 
+/** @param {unknown} error raised while a value was written @returns {string} why it cannot travel */
+function reasonOf(error) {
+  if (error instanceof CannotTravel) return error.message;
+  if (error instanceof RangeError) return 'a value is nested too deeply to travel';
+  return error instanceof Error ? `a value cannot travel (${error.message})` : 'a value cannot travel';
+}
+
 const REMEDY_RECORD = 'record this path, or keep the two together: pipetrace partition --violations <log>';
 
 const errors = {
@@ -64,6 +71,12 @@ const errors = {
     return new PipetraceViolation(
       `Handler ${handler || '(unknown)'} used ${what} of a connection that stayed on the entry stage.`,
       { handler, location: 'socket', owner: 'entry', remedy: REMEDY_RECORD });
+  },
+  /** @param {string} name @param {string} handler @param {string} here */
+  ofProcess(name, handler, here) {
+    return new PipetraceViolation(
+      `Handler ${handler || '(unknown)'} on stage ${here} called process.${name}, which concerns the process of the entry stage.`,
+      { handler, location: `process.${name}`, owner: 'entry', remedy: 'keep this handler: pipetrace partition --keep <handler>' });
   },
   /** @param {string} name @param {string} handler */
   chainEnded(name, handler) {
@@ -95,6 +108,12 @@ const errors = {
       `The values of a call of ${handler} cannot travel to stage ${stage}, which alone may run it because it owns state.`,
       { handler, location: 'arguments', owner: stage, remedy: REMEDY_RECORD });
   },
+  /** @param {string} what @param {string} handler @param {unknown} error */
+  cannotReturn(what, handler, error) {
+    return new PipetraceViolation(
+      `${what} of handler ${handler || '(unknown)'} cannot travel to another stage: ${reasonOf(error)}.`,
+      { handler, location: what.toLowerCase(), owner: 'entry', remedy: REMEDY_RECORD });
+  },
   /** @param {string} what @param {number} ms */
   noAnswer(what, ms) {
     return new PipetraceUnavailable(`No answer from the entry stage to ${what} within ${ms} ms.`, what);
@@ -119,4 +138,9 @@ const errors = {
   },
 };
 
-module.exports = { PipetraceViolation, PipetraceUnavailable, CannotTravel, errors };
+/** @param {unknown} error @returns {error is PipetraceViolation | PipetraceUnavailable} true if it is the runtime's own */
+function isOwn(error) {
+  return error instanceof PipetraceViolation || error instanceof PipetraceUnavailable;
+}
+
+module.exports = { PipetraceViolation, PipetraceUnavailable, CannotTravel, errors, isOwn, reasonOf };

@@ -13,15 +13,18 @@ const timers = require('node:timers');
 const { syncBuiltinESMExports } = require('node:module');
 const { AsyncResource } = require('node:async_hooks');
 const { fileURLToPath } = require('node:url');
-const { activity, context, inInit } = require('./context.js');
+const { types } = require('node:util');
+const { activity, context, currentHandler, inInit } = require('./context.js');
+const { errors } = require('./errors.js');
 const program = require('./program.js');
+const violations = require('./violations.js');
 
 /**
  * What a stage passes on.
  * @typedef {object} Outside
  * @property {(index: number) => void} listen  a server wants to listen
  * @property {(fd: number, data: string | Uint8Array) => void} print
- * @property {(code: number) => void} exit
+ * @property {(code: number | null) => void} exit  null: with the status that the process has set
  * @property {(kind: number, error: any) => void} raise
  * @property {(error: any) => void} failed  initialisation has failed
  */
@@ -115,13 +118,18 @@ function calledByApplication(above) {
   return path.isAbsolute(file) && !relative.startsWith('..') && !relative.split(path.sep).includes('node_modules');
 }
 
+/** @param {Function} fn @returns {boolean} true for functions such as a promise's resolve, with which the program's start goes on */
+function isNative(fn) {
+  return !types.isProxy(fn) && fn.name === '' && Function.prototype.toString.call(fn).endsWith('{ [native code] }');
+}
+
 function silenceTimers() {
   for (const name of ['setTimeout', 'setInterval']) {
     const original = /** @type {any} */ (globalThis)[name];
     const never = timers.setTimeout;
     const replacement = /** @param {any[]} args @returns {any} */ function (...args) {
       const fn = args[0];
-      if (inInit() && typeof fn === 'function' && !sourcesHere.has(fn) && calledByApplication(replacement)) {
+      if (inInit() && typeof fn === 'function' && !sourcesHere.has(fn) && !isNative(fn) && calledByApplication(replacement)) {
         return Reflect.apply(never, globalThis, [() => undefined, NEVER]).unref();
       }
       return Reflect.apply(original, globalThis, args);
@@ -173,16 +181,21 @@ function silenceProcess(outside, thread) {
   const exit = process.exit;
   patch(process, 'exit', /** @param {number} [code] */ (code) => {
     if (inInit()) outside.failed(new Error(`it called process.exit(${code === undefined ? '' : code})`));
-    else outside.exit(Number(code === undefined ? process.exitCode || 0 : code));
+    else outside.exit(code === undefined || code === null ? null : Number(code));
     Reflect.apply(exit, process, [code]);
   });
   // The stage's own: nobody but the runtime may take errors here.
   patch(process, 'setUncaughtExceptionCaptureCallback', () => undefined);
-  if (!thread) return;
-  // The working directory and the user belong to the process, in which the entry has set them already.
+  // The working directory and the user belong to the whole process, whose entry sets them.
   for (const name of ['chdir', 'setuid', 'setgid', 'seteuid', 'setegid', 'setgroups', 'initgroups']) {
-    if (typeof (/** @type {any} */ (process)[name]) === 'function') patch(process, name, () => undefined);
+    const original = /** @type {any} */ (process)[name];
+    if (typeof original !== 'function') continue;
+    patch(process, name, /** @param {any[]} args @returns {any} */ (...args) => {
+      if (!inInit()) throw violations.report(errors.ofProcess(name, currentHandler(), context.stage));
+      return thread ? undefined : Reflect.apply(original, process, args);
+    });
   }
+  if (!thread) return;
   const umask = process.umask;
   patch(process, 'umask', () => umask());
 }
@@ -210,7 +223,8 @@ function hideThread() {
 
 /**
  * Makes this thread or process a stage that is not the entry.
- * @param {Outside} outside @param {{thread: boolean, argv: string[], terminal: {tty: boolean[], columns: number | undefined}}} facts
+ * @param {Outside} outside
+ * @param {{thread: boolean, argv: string[], terminal: {tty: boolean[], columns: number | undefined}, pid?: [number, number]}} facts
  */
 function isolate(outside, facts) {
   passErrors(outside);
@@ -222,6 +236,11 @@ function isolate(outside, facts) {
     hideThread();
     // Node puts the script's name in after the preloaded modules have run.
     process.argv = [...facts.argv.slice(0, 1), ...facts.argv.slice(2)];
+  }
+  if (facts.pid) {
+    // The application is one process, which is the entry's.
+    Object.defineProperty(process, 'pid', { value: facts.pid[0], enumerable: true, configurable: true, writable: true });
+    Object.defineProperty(process, 'ppid', { value: facts.pid[1], enumerable: true, configurable: true, writable: true });
   }
   syncBuiltinESMExports();
   // Everything that follows from the program's start is initialisation, also when it is asynchronous.

@@ -11,7 +11,9 @@ const { Session } = require('./session.js');
 const { Reader, decode } = require('./codec/decode.js');
 const { encode, encodeReference } = require('./codec/encode.js');
 const { applyChanges, encodeChanges, rememberNew } = require('./codec/changes.js');
+const { writeWhole } = require('./codec/whole.js');
 const { errors } = require('./errors.js');
+const { RemoteResult } = require('./references.js');
 const violations = require('./violations.js');
 
 /** @typedef {any[]} Message */
@@ -216,10 +218,17 @@ class Peer {
     if (this.closed) throw errors.stageDied(this.stage, s.handler);
     /** @type {Message} */
     const message = [M.FUNCTION_CALL, s.id, index, reply];
-    encodeChanges(s, message);
-    encode(s, message, self === globalThis ? undefined : self);
-    message.push(args.length);
-    for (const value of args) encode(s, message, value);
+    const added = s.mine.length;
+    try {
+      encodeChanges(s, message);
+      encode(s, message, self === globalThis ? undefined : self);
+      message.push(args.length);
+      for (const value of args) encode(s, message, value);
+    } catch (error) {
+      s.forget(added);
+      s.forgetPaths();
+      throw violations.report(errors.cannotReturn('An argument that a function got', s.handler, error));
+    }
     s.freshPaths = [];
     this.send(message);
   }
@@ -308,19 +317,28 @@ class Peer {
       status = M.THREW;
       value = error;
     }
-    if (reply) this.sendReply(s, reply, status, value);
+    if (!reply) return;
+    if (status === M.VALUE && value instanceof RemoteResult) {
+      // A function of a third stage: who asked wants what it returns, not a promise of it.
+      value.catch(() => undefined);
+      value.whenReturned((good, returned) => {
+        this.sendReply(s, reply, good ? M.VALUE : M.THREW, returned);
+        this.flush();
+      });
+      return;
+    }
+    this.sendReply(s, reply, status, value);
   }
 
   /** @param {Session} s @param {number} reply @param {number} status @param {any} value */
   sendReply(s, reply, status, value) {
-    /** @type {Message} */
-    const message = [M.FUNCTION_REPLY, s.id, reply];
-    encodeChanges(s, message);
-    message.push(status);
-    // What an object of this stage has for a method runs on this stage.
-    if (typeof value === 'function') encodeReference(s, message, value, false);
-    else encode(s, message, value);
-    this.send(message);
+    this.send(writeWhole(s, 'What a function returned', [M.FUNCTION_REPLY, s.id, reply], (out) => {
+      encodeChanges(s, out);
+      out.push(status);
+      // What an object of this stage has for a method runs on this stage.
+      if (typeof value === 'function') encodeReference(s, out, value, false);
+      else encode(s, out, value);
+    }, [0, M.THREW]));
   }
 
   /** @param {number} id @param {number} reply @param {Error} error for a session that is no more */
@@ -350,12 +368,11 @@ class Peer {
 
   /** @param {Session} s @param {object} object @param {boolean} good @param {any} value */
   settle(s, object, good, value) {
-    /** @type {Message} */
-    const message = [M.SETTLE, s.id, s.ids.get(object)];
-    encodeChanges(s, message);
-    message.push(good);
-    encode(s, message, value);
-    this.send(message);
+    this.send(writeWhole(s, 'The value of a promise', [M.SETTLE, s.id, s.ids.get(object)], (out) => {
+      encodeChanges(s, out);
+      out.push(good);
+      encode(s, out, value);
+    }, [0, false]));
     this.maybeDrop(s);
   }
 

@@ -32,6 +32,11 @@ class RemoteResult extends Promise {
     return Promise;
   }
 
+  /** @param {(good: boolean, value: any) => void} tell called with what the function returned, be it a promise itself */
+  whenReturned(tell) {
+    /** @type {any} */ (this).returned = tell;
+  }
+
   /** @param {string} hint @returns {never} */
   [Symbol.toPrimitive](hint) {
     throw violations.report(errors.resultUsed('a function of another stage', hint, currentHandler()));
@@ -60,9 +65,16 @@ function receiveFunction(s, name, length, post) {
       return undefined;
     }
     if (context.role === 'stage' && peer.canWait) return peer.callFunctionSync(s, index, this, args, name);
-    return new RemoteResult((resolve, reject) => {
-      peer.callFunction(s, index, this, args, peer.expectReply(resolve, reject));
+    /** @type {any} */
+    const result = new RemoteResult((resolve, reject) => {
+      /** @param {boolean} good @param {any} value */
+      const arrived = (good, value) => {
+        if (result.returned) result.returned(good, value);
+        (good ? resolve : reject)(value);
+      };
+      peer.callFunction(s, index, this, args, peer.expectReply((value) => arrived(true, value), (error) => arrived(false, error)));
     });
+    return result;
   };
   Object.defineProperty(remote, 'name', { value: name, configurable: true });
   Object.defineProperty(remote, 'length', { value: length, configurable: true });
@@ -72,25 +84,49 @@ function receiveFunction(s, name, length, post) {
   return remote;
 }
 
+const NO_COPY = 'a getter cannot be copied';
 /** Asked by tools that print objects; no use of it. */
 const INSPECT = Symbol.for('nodejs.util.inspect.custom');
 
 /**
- * An object that stays where it is. A stage that can wait works on it there, one operation at a time; where nobody can
- * wait, using it is a violation.
+ * Works on an object of the other side, one operation at a time, if this stage can wait for it; where nobody can wait, that
+ * is a violation.
+ * @param {Session} s @param {string} label what people call it @param {string} why it did not travel
+ * @param {string} operation @param {object} object what stands for it here @param {any[]} args @returns {any}
+ */
+function reflectThere(s, label, why, operation, object, ...args) {
+  const { peer } = s;
+  if (context.role === 'stage' && peer && peer.canWait && !s.released) {
+    return peer.callFunctionSync(s, M.REFLECT, undefined, [operation, object, ...args], label);
+  }
+  throw violations.report(errors.touchedOpaque(label, currentHandler() || s.handler, why));
+}
+
+/**
+ * A property with a getter or setter: a copy of the object has one that runs the original's.
+ * @param {Session} s @param {any} object @param {string | symbol} key @param {boolean} enumerable
+ */
+function receiveAccessor(s, object, key, enumerable) {
+  const label = `the getter '${String(key)}'`;
+  Object.defineProperty(object, key, {
+    get: () => reflectThere(s, label, NO_COPY, 'get', object, key),
+    set(value) {
+      reflectThere(s, label, NO_COPY, 'set', object, key, value);
+    },
+    enumerable,
+    configurable: true,
+  });
+}
+
+/**
+ * An object that stays where it is.
  * @param {Session} s @param {string} label @param {string} why
  * @returns {object}
  */
 function receiveOpaque(s, label, why) {
   const index = s.theirs.length;
   /** @param {string} operation @param {any[]} args @returns {any} */
-  const use = (operation, ...args) => {
-    const { peer } = s;
-    if (context.role === 'stage' && peer && peer.canWait && !s.released) {
-      return peer.callFunctionSync(s, M.REFLECT, undefined, [operation, proxy, ...args], label);
-    }
-    throw violations.report(errors.touchedOpaque(`an object (${label})`, currentHandler() || s.handler, why));
-  };
+  const use = (operation, ...args) => reflectThere(s, `an object (${label})`, why, operation, proxy, ...args);
   /** @type {any} */
   const proxy = new Proxy({}, {
     get: (_target, key) => (key === INSPECT ? undefined : use('get', key)),
@@ -197,4 +233,4 @@ function install() {
   decoder.resources[T.SIGNAL] = (s, r) => receiveSignal(s, r);
 }
 
-module.exports = { receiveFunction, receiveOpaque, install };
+module.exports = { RemoteResult, receiveFunction, receiveOpaque, receiveAccessor, install };

@@ -53,6 +53,8 @@ class Session {
     this.bridges = new Map();
     /** @type {string[]} paths first mentioned by the message being written */
     this.freshPaths = [];
+    /** Bytes that the message being written carries; null where it does not matter. @type {Map<ArrayBufferLike, import('./codec/parts.js').Claim[]> | null} */
+    this.bytes = null;
   }
 
   /** @returns {ReadonlySet<string>} paths that the other side is known to have */

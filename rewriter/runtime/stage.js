@@ -8,6 +8,7 @@ const { Session } = require('./session.js');
 const { Reader, decode } = require('./codec/decode.js');
 const { encode, encodeArgument } = require('./codec/encode.js');
 const { applyChanges, encodeChanges, rememberNew } = require('./codec/changes.js');
+const { writeWhole } = require('./codec/whole.js');
 const { CannotTravel } = require('./errors.js');
 const { handlers } = require('./handlers.js');
 
@@ -94,10 +95,12 @@ function reply(peer, session, status, value) {
   if (exchange) exchange.sync();
   // A response that has been ended, and of which nobody wants to know more, ends the session on both sides at once.
   const over = exchange !== null && exchange.endRecorded && !exchange.watching;
-  /** @type {Message} */
-  const message = [M.RESULT, session.id, over, status];
-  encodeChanges(session, message);
-  encode(session, message, value);
+  session.bytes = new Map();
+  const message = writeWhole(session, 'The result', [M.RESULT, session.id, over], (out) => {
+    out.push(status);
+    encodeChanges(session, out);
+    encode(session, out, value);
+  }, [M.REJECTED, 0]);
   session.done = true;
   peer.send(message);
   if (over) peer.end(session);

@@ -5,7 +5,11 @@
  */
 'use strict';
 
+const { randomUUID } = require('node:crypto');
 const http = require('node:http');
+
+/** Tells the symbols that this thread names from those of any other, also on another machine. */
+const ORIGIN = randomUUID();
 
 /** @type {Map<symbol, string>} */
 const names = new Map();
@@ -71,7 +75,7 @@ function nameOf(symbol) {
   if (registered !== undefined) return `f:${registered}`;
   unknown += 1;
   // Made after the start: the other side gets a symbol of its own that stands for this one.
-  const name = `x:${process.pid}.${unknown}:${symbol.description || ''}`;
+  const name = `x:${ORIGIN}.${unknown}:${symbol.description || ''}`;
   remember(symbol, name);
   return name;
 }

@@ -147,7 +147,7 @@ function yieldToEntry() {
 /**
  * Makes this thread or process a stage.
  * @param {(onBatch: (batch: Message[]) => void) => Link} connect
- * @param {{thread: boolean, argv: string[], initial: [string, any][], terminal: {tty: boolean[], columns: number | undefined}}} facts
+ * @param {{thread: boolean, argv: string[], initial: [string, any][], terminal: {tty: boolean[], columns: number | undefined}, pid?: [number, number]}} facts
  */
 function become(connect, facts) {
   yieldToEntry();

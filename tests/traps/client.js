@@ -1,15 +1,16 @@
 'use strict';
 
-// Drives the traps of one application: `node client.js PORT LOAD ROUNDS [TRAP …]`. LOAD is a module that exports, for each
-// trap, a function that asks for something and notes what of the answers counts. Each trap's transcript is printed as one
-// line of JSON. A trap whose name begins with `final` ends the application, and is sprung once, after all others.
+// Drives the traps of one application: `node client.js PORT LOAD ROUNDS [lasting | final]`. LOAD is a module that exports, for
+// each trap, a function that asks for something and notes what of the answers counts. Each trap's transcript is printed as one
+// line of JSON. A trap whose name begins with `final` ends the application, and is sprung once, after all others; `lasting` leaves it out,
+// `final` asks for nothing else.
 
 const http = require('node:http');
 const net = require('node:net');
 const path = require('node:path');
 const zlib = require('node:zlib');
 
-const TIMEOUT_MS = Number(process.env.TRAP_TIMEOUT_MS) || 15_000;
+const TIMEOUT_MS = Number(process.env.TRAP_TIMEOUT_MS) || 60_000;
 /** Headers that differ from run to run. */
 const VARYING = new Set(['date']);
 
@@ -132,19 +133,20 @@ async function spring(talk, trap, client) {
   talk.agent.destroy();
 }
 
-async function main([port, load, rounds, ...names]) {
+async function main([port, load, rounds, part]) {
   const clients = require(path.resolve(load));
-  const traps = names.length > 0 ? names : Object.keys(clients);
+  const isFinal = (trap) => trap.startsWith('final');
+  const traps = Object.keys(clients).filter((trap) => !part || isFinal(trap) === (part === 'final'));
   const found = new Map(traps.map((trap) => [trap, []]));
   for (let round = 0; round < Number(rounds); round += 1) {
     for (const trap of traps) {
-      if (trap.startsWith('final') && round + 1 < Number(rounds)) continue;
+      if (isFinal(trap) && round + 1 < Number(rounds)) continue;
       const talk = new Talk(trap, Number(port), round);
       await spring(talk, trap, clients[trap]);
       found.get(trap).push(...talk.lines);
     }
   }
-  for (const [trap, lines] of found) process.stdout.write(`${JSON.stringify({ trap, lines })}\n`);
+  return [...found].map(([trap, lines]) => `${JSON.stringify({ trap, lines })}\n`).join('');
 }
 
-main(process.argv.slice(2)).then(() => process.exit(0));
+main(process.argv.slice(2)).then((text) => process.stdout.write(text, () => process.exit(0)));

@@ -14,7 +14,7 @@ from pipetrace.partitioner.build import Options, make_plan
 from pipetrace.partitioner.load import load_recording
 from pipetrace.partitioner.plan import Plan
 from pipetrace.rewriter.rewrite import Rewritten, rewrite
-from pipetrace.runner.launch import Running, start
+from pipetrace.runner.launch import Running, start, wait_until
 from pipetrace.runner.staged import load_staged
 from pipetrace.runner.stages import read_notes, start_staged
 from pipetrace.runner.transport import Transport
@@ -34,7 +34,7 @@ class Run:
     output: str
     status: int | None
     alive: bool
-    """Whether it still served when all traps had been sprung."""
+    """Whether it still served when all traps but the final ones had been sprung."""
     sent: dict[str, int] = field(default_factory=dict)
     """Handler → calls that ran on a stage."""
     violations: tuple[str, ...] = ()
@@ -85,8 +85,8 @@ class Staged:
 def stage(source: Path, folder: Path, modules: Path | None) -> Staged:
     """Record the application in `source`, with all its traps as load, and make its staged copy in `folder`."""
     app = folder / "app"
-    load = source / "load.js"
-    shutil.copytree(source, app, ignore=shutil.ignore_patterns("load.js"))
+    load = next(source.glob("load.*js"))
+    shutil.copytree(source, app, ignore=shutil.ignore_patterns("load.*js"))
     if modules is not None:
         (app / "node_modules").symlink_to(modules)
     entry = next(name for name in ("app.js", "app.mjs") if (app / name).is_file())
@@ -98,6 +98,7 @@ def stage(source: Path, folder: Path, modules: Path | None) -> Staged:
             RecordOptions(
                 command=command,
                 output=folder / "trace.duckdb",
+                wait_s=300,
                 on_port=f"{shlex.join(['node', str(CLIENT)])} $PORT {shlex.quote(str(load))} {ROUNDS}"
                 f" > {shlex.quote(str(folder / 'load.txt'))}",
             )
@@ -115,19 +116,17 @@ def stage(source: Path, folder: Path, modules: Path | None) -> Staged:
 def _spring(running: Running, load: Path, scratch: Path, *, staged: bool) -> Run:
     found = running.port(None)
     assert found is not None, "the application has no HTTP server"
+    transcripts: dict[str, list[str]] = {}
     try:
-        client = subprocess.run(
-            ["node", str(CLIENT), str(found[1]), str(load), str(ROUNDS)],
-            capture_output=True, text=True, timeout=240, check=True,
-        )  # fmt: skip
+        transcripts |= _ask(found[1], load, "lasting")
         alive = running.alive()
         notes = read_notes(running, scratch) if staged and alive else None
+        if alive:
+            transcripts |= _ask(found[1], load, "final")
+            if any(trap.startswith("final") for trap in transcripts):
+                assert wait_until(lambda: not running.alive(), 60), "the application was to end itself"
     finally:
         running.stop()
-    transcripts = {}
-    for line in client.stdout.splitlines():
-        said = json.loads(line)
-        transcripts[said["trap"]] = said["lines"]
     return Run(
         transcripts=transcripts,
         output=running.output.read_text(encoding="utf-8", errors="replace"),
@@ -137,3 +136,11 @@ def _spring(running: Running, load: Path, scratch: Path, *, staged: bool) -> Run
         violations=notes.violations if notes else (),
         errors=running.errors.read_text(encoding="utf-8", errors="replace"),
     )
+
+
+def _ask(port: int, load: Path, part: str) -> dict[str, list[str]]:
+    client = subprocess.run(
+        ["node", str(CLIENT), str(port), str(load), str(ROUNDS), part],
+        capture_output=True, text=True, timeout=600, check=True,
+    )  # fmt: skip
+    return {said["trap"]: said["lines"] for said in map(json.loads, client.stdout.splitlines())}

@@ -37,7 +37,7 @@ const changed = new Set();
 function note(fid, slot, value, promised) {
   const own = classOf(value);
   // Of a promise only what it resolves to has to travel.
-  const { why, bytes } = promised && own === 'promise' ? { why: '', bytes: 0 } : travel(value, own);
+  const { why, bytes } = promised && own === 'promise' ? { why: '', bytes: 0 } : travel(value, own, slot === 'return');
   const cls = promised ? 'promise' : own;
   const key = `${fid}|${slot}|${cls}|${why}`;
   let shape = shapes.get(key);
@@ -53,14 +53,17 @@ function note(fid, slot, value, promised) {
 /** Classes that cannot be sent, and the words for it. @type {Record<string, string>} */
 const STAY = {
   proxy: 'a proxy', generator: 'a generator', weak: 'a weak collection', socket: 'a socket', stream: 'a stream',
-  timer: 'a timer', promise: 'a promise',
+  timer: 'a timer',
 };
 
+/** Symbols of the language itself, which are the same everywhere. @type {Set<unknown>} */
+const WELL_KNOWN = new Set(Reflect.ownKeys(Symbol).map((key) => Reflect.get(Symbol, key)).filter((value) => typeof value === 'symbol'));
+
 /**
- * @param {unknown} root @param {string} cls
+ * @param {unknown} root @param {string} cls @param {boolean} result whether the caller may call the functions that it holds
  * @returns {{why: string, bytes: number}}
  */
-function travel(root, cls) {
+function travel(root, cls, result) {
   let bytes = 0;
   let why = '';
   /** @type {Set<object>} */
@@ -73,14 +76,17 @@ function travel(root, cls) {
       case 'number':
       case 'bigint': bytes += 9; return;
       case 'symbol':
-        if (Symbol.keyFor(value) === undefined && why === '') why = reason('a symbol', path);
+        if (Symbol.keyFor(value) === undefined && !WELL_KNOWN.has(value) && why === '') why = reason('a symbol', path);
         return;
       case 'object':
       case 'function': break;
       default: bytes += 1; return;
     }
     if (value === null) bytes += 1;
-    else if (typeof value === 'function') bytes += 16;
+    else if (typeof value === 'function') {
+      bytes += 16;
+      if (result && why === '') why = root === value ? 'a function' : reason('a function', path);
+    }
     else if (!known.has(value) && known.size < NODES) known.add(value);
     else bytes += 4;
   }
@@ -91,6 +97,10 @@ function travel(root, cls) {
     const kind = object === root ? cls : classOf(object);
     if (kind in STAY) {
       if (why === '') why = object === root ? STAY[kind] : reason(STAY[kind], '');
+      continue;
+    }
+    if (kind === 'promise') {
+      bytes += 16;
       continue;
     }
     if (RESOURCES.has(kind)) {

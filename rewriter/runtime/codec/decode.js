@@ -4,11 +4,11 @@
 
 const crypto = require('node:crypto');
 const T = require('./tags.js');
-const { CannotTravel, errors } = require('../errors.js');
-const { currentHandler } = require('../context.js');
+const { CannotTravel } = require('../errors.js');
 const program = require('../program.js');
 const { symbolOf } = require('../symbols.js');
 const references = require('../references.js');
+const { makePart } = require('./parts.js');
 
 /** @typedef {import('../session.js').Session} Session */
 
@@ -63,12 +63,8 @@ function decodeKey(r) {
 /** @param {any} object @param {string | symbol} key @param {boolean} enumerable @param {Session} s @param {Reader} r */
 function decodeProperty(object, key, enumerable, s, r) {
   if (r.tokens[r.at] === T.GETTER) {
-    r.at += 1;
-    const name = r.next();
-    const get = () => {
-      throw errors.touchedOpaque(`the getter '${name}'`, currentHandler(), 'a getter cannot be copied');
-    };
-    Object.defineProperty(object, key, { get, enumerable, configurable: true });
+    r.at += 2;
+    references.receiveAccessor(s, object, key, enumerable);
     return;
   }
   const value = decode(s, r);
@@ -223,6 +219,7 @@ function decodeTagged(s, r, tag) {
     case T.VIEW: return s.receive(asView(r.next(), r.next()));
     case T.BUFFER: return s.receive(asBuffer(r.next()));
     case T.ARRAY_BUFFER: return s.receive(asView('Uint8Array', r.next()).buffer);
+    case T.PART: return s.receive(makePart(s.theirs[r.next()], r.next(), r.next(), r.next()));
     case T.SHARED: return s.receive(r.next());
     case T.PATH: return decodePath(r, false);
     case T.PATH_CHECKED: return decodePath(r, true);

@@ -5,6 +5,7 @@
 const T = require('./tags.js');
 const { classOf, className } = require('./classes.js');
 const { CannotTravel } = require('../errors.js');
+const { encodePart } = require('./parts.js');
 const program = require('../program.js');
 const { nameOf } = require('../symbols.js');
 
@@ -290,18 +291,23 @@ function encodeObject(s, out, object, found) {
       });
       return;
     case 'buffer':
+      if (encodePart(s, out, object, object)) return;
       s.add(object);
       out.push(T.BUFFER, copyBytes(object));
       return;
     case 'view':
       if (isShared(object.buffer)) throw new CannotTravel('it is a view of shared memory');
+      if (encodePart(s, out, object, object)) return;
       s.add(object);
       out.push(T.VIEW, object.constructor.name, copyBytes(object));
       return;
-    case 'arraybuffer':
+    case 'arraybuffer': {
+      const all = new Uint8Array(object);
+      if (encodePart(s, out, object, all)) return;
       s.add(object);
-      out.push(T.ARRAY_BUFFER, new Uint8Array(object.slice(0)));
+      out.push(T.ARRAY_BUFFER, copyBytes(all));
       return;
+    }
     case 'shared':
       if (!s.peer || !s.peer.sharesMemory) throw new CannotTravel('it is shared memory');
       s.add(object);

@@ -46,4 +46,6 @@ module.exports = Object.freeze({
   SHARED: 35,
   /** An object that the receiver introduced in another session. */
   ELSEWHERE: 36,
+  /** Bytes that another view of the same message has. */
+  PART: 37,
 });

@@ -156,7 +156,7 @@ function entryTransport(url) {
         }
       });
       port.unref();
-      port.postMessage(['accept', { entry: crypto.randomUUID(), initial, terminal: terminal() }]);
+      port.postMessage(['accept', { entry: crypto.randomUUID(), initial, terminal: terminal(), pid: [process.pid, process.ppid] }]);
     },
   };
 }
@@ -254,7 +254,7 @@ function becomeStage(url) {
   const end = new StageEnd(new Io(url));
   const facts = end.join();
   require('../upstream.js').become((onBatch) => end.connect(onBatch), {
-    thread: false, argv: process.argv, initial: facts.initial, terminal: facts.terminal,
+    thread: false, argv: process.argv, initial: facts.initial, terminal: facts.terminal, pid: facts.pid,
   });
 }
 

@@ -47,4 +47,6 @@ module.exports = {
   'array-state': gets('/add/1', '/add/2', '/heavy', '/all'),
   env: gets('/read', '/write', '/read', '/cwd', '/argv'),
   clock: gets('/'),
+  'partly-state': gets('/hit', '/title', '/plural', '/hit', '/title'),
+  parallel: gets('/', '/beside', '/calls'),
 };

@@ -26,4 +26,8 @@ router.get('/', async (req, res) => {
   res.json({ back: result === two, same: two.same, one, length: list.length, inList: list[0] === one, self: two.self === two, calls });
 });
 
+router.get('/calls', (req, res) => {
+  res.json({ calls });
+});
+
 module.exports = router;

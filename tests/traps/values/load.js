@@ -6,14 +6,14 @@ const gets = (...paths) => async (talk) => {
 
 module.exports = {
   'special-values': gets('/all', '/numbers'),
-  aliases: gets('/'),
+  aliases: gets('/', '/calls'),
   classes: gets('/money', '/vault'),
   functions: gets('/callback', '/results', '/several', '/sort', '/replace'),
-  reflection: gets('/'),
+  reflection: gets('/', '/calls'),
   getters: gets('/getter', '/proxy'),
-  symbols: gets('/'),
+  symbols: gets('/', '/calls'),
   buffers: gets('/overlap', '/shared', '/crypto'),
-  weak: gets('/'),
+  weak: gets('/', '/shared', '/shared', '/visits', '/calls'),
   iterators: gets('/generator', '/iterable', '/async', '/result'),
   promises: gets('/argument', '/rejected', '/race', '/thenable'),
   signals: gets('/given', '/aborted', '/event'),

@@ -23,4 +23,8 @@ router.get('/', async (req, res) => {
   });
 });
 
+router.get('/calls', (req, res) => {
+  res.json({ calls });
+});
+
 module.exports = router;

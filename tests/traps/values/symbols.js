@@ -18,4 +18,8 @@ router.get('/', async (req, res) => {
   res.json(await read({ [KIND]: 'k', [Symbol.for('traps.reg')]: 'r', [own]: 'o', plain: 1 }, own));
 });
 
+router.get('/calls', (req, res) => {
+  res.json({ calls });
+});
+
 module.exports = router;

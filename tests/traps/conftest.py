@@ -1,0 +1,67 @@
+"""The packages that trap programs use, and each application staged once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pipetrace.runner import npm
+from pipetrace.runner.transport import Transport, open_transport
+from tests.traps.harness import HERE, Staged, stage
+
+PACKAGES = {
+    "compression": "1.8.2", "cookie-parser": "1.4.7", "express": "4.22.3", "express-session": "1.19.0", "morgan": "1.12.1",
+    "multer": "2.5.0", "passport": "0.7.0", "passport-local": "1.0.0", "ws": "8.23.0",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def packages() -> Path:
+    """A node_modules directory with what the traps need (installed once per user)."""
+    wanted = json.dumps({"private": True, "dependencies": PACKAGES}, sort_keys=True)
+    folder = npm.cache_folder() / "npm" / f"traps-{hashlib.sha256(wanted.encode()).hexdigest()[:12]}"
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as name:
+            aside = Path(name) / "new"
+            aside.mkdir()
+            (aside / "package.json").write_text(wanted)
+            words = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel", "error"]
+            subprocess.run(words, cwd=aside, check=True, capture_output=True, timeout=300)
+            try:
+                aside.rename(folder)
+            except OSError:
+                # Another run was faster.
+                shutil.rmtree(aside, ignore_errors=True)
+    return folder / "node_modules"
+
+
+@pytest.fixture(scope="session")
+def staged(packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Staged]:
+    """An application of traps, recorded, planned and rewritten when it is asked for first."""
+    os.environ["TRAP_MODULES"] = str(packages)
+    # A machine that stands still for a while must not look like a dead stage.
+    os.environ["PIPETRACE_DEAD_MS"] = "60000"
+    made: dict[str, Staged] = {}
+
+    def get(name: str) -> Staged:
+        if name not in made:
+            made[name] = stage(HERE / name, tmp_path_factory.mktemp(f"traps-{name}"), packages)
+        return made[name]
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def transports() -> Iterator[dict[str, Transport]]:
+    """Worker threads, and a NATS broker of our own."""
+    with open_transport("nats") as over_nats:
+        yield {"threads": Transport("threads"), "nats": over_nats}

@@ -1,0 +1,183 @@
+"""What becomes of the handlers of each trap about memory that handlers share and what they capture."""
+
+TRAPS = {
+    "lost-update": {
+        "rest": "moved",
+        "function@14": "shares-state",
+        "function@21": "shares-state",
+    },
+    "memoise": {
+        "square": "shares-state",
+        "function@15": "shares-state",
+        "function@19": "shares-state",
+    },
+    "singleton": {
+        "function@19": "shares-state",
+        "function@25": "shares-state",
+    },
+    "lazy-require": {
+        "function@9": "shares-state",
+    },
+    "configured": {
+        "render": "shares-state",
+        "function@14": "shares-state",
+        "function@18": "shares-state",
+    },
+    "secret": {
+        "sign": "moved",
+        "function@18": "shares-state",
+        "function@23": "shares-state",
+        "function@28": "moved",
+    },
+    "captures": {
+        "function@11": "moved",
+        "function@18": "captures-reassigned",
+        "function@27": "captures-unsendable",
+    },
+    "late-capture": {
+        "change": "captures-reassigned",
+        "later": "shares-state",
+        "wait": "captures-reassigned",
+        "function@10": "shares-state",
+        "function@13": "capture-reassigned",
+        "function@19": "shares-state",
+        "function@27": "moved",
+        "function@28": "captures-reassigned",
+        "function@31": "shares-state",
+        "function@39": "captures-reassigned",
+        "function@42": "shares-state",
+    },
+    "loops": {
+        "function@18": "shares-state",
+        "function@22": "captures-unsendable",
+        "function@26": "shares-state",
+        "function@30": "captures-unsendable",
+    },
+    "atomic": {
+        "function@10": "shares-state",
+        "function@21": "shares-state",
+        "function@23": "shares-state",
+    },
+    "timers": {
+        "function@10": "shares-state",
+        "function@13": "shares-state",
+        "function@14": "shares-state",
+        "function@15": "shares-state",
+        "function@16": "shares-state",
+        "function@17": "shares-state",
+        "function@18": "shares-state",
+        "function@21": "shares-state",
+        "function@25": "captures-resource",
+        "function@26": "captures-reassigned",
+        "function@29": "shares-state",
+        "function@32": "captures-reassigned",
+        "function@43": "shares-state",
+        "function@46": "shares-state",
+        "function@47": "captures-resource",
+        "function@50": "shares-state",
+        "function@54": "shares-state",
+    },
+    "emitters": {
+        "function@12": "shares-state",
+        "function@15": "shares-state",
+        "function@18": "uses-this",
+        "function@21": "shares-state",
+        "function@26": "captures-resource",
+        "function@32": "captures-resource",
+        "function@40": "captures-resource",
+        "function@45": "captures-resource",
+        "function@58": "captures-resource",
+        "function@66": "captures-resource",
+        "function@67": "captures-resource",
+    },
+    "async-storage": {
+        "note": "shares-state",
+        "whoAmI": "shares-state",
+        "function@11": "shares-state",
+        "function@25": "shares-state",
+        "function@29": "shares-state",
+        "function@35": "shares-state",
+        "function@36": "returns-value",
+    },
+    "init-order": {
+        "lines": "moved",
+        "function@18": "shares-state",
+        "function@24": "shares-state",
+    },
+    "app-state": {
+        "function@10": "shares-state",
+        "function@16": "moved",
+        "function@20": "moved",
+        "function@24": "shares-state",
+        "function@29": "shares-state",
+    },
+    "object-kept": {
+        "work": "shares-state",
+        "function@14": "shares-state",
+        "function@18": "shares-state",
+        "function@25": "shares-state",
+    },
+    "counters-in-classes": {
+        "describe": "shares-state",
+        "function@30": "moved",
+        "function@34": "shares-state",
+    },
+    "closure-state": {
+        "put": "captures-reassigned",
+        "function@23": "shares-state",
+    },
+    "frozen-config": {
+        "check": "nested-in-moved",
+        "function@15": "moved",
+        "function@19": "moved",
+    },
+    "queue": {
+        "drain": "shares-state",
+        "function@22": "shares-state",
+        "function@28": "shares-state",
+    },
+    "promise-cache": {
+        "build": "shares-state",
+        "function@17": "shares-state",
+        "function@23": "shares-state",
+    },
+    "module-let": {
+        "describe": "shares-state",
+        "function@14": "shares-state",
+        "function@18": "shares-state",
+    },
+    "array-state": {
+        "weigh": "shares-state",
+        "function@16": "shares-state",
+        "function@21": "shares-state",
+        "function@25": "shares-state",
+    },
+    "env": {
+        "function@9": "moved",
+        "function@13": "moved",
+        "function@18": "moved",
+        "function@22": "moved",
+    },
+    "clock": {
+        "stamp": "nested-in-moved",
+        "function@14": "moved",
+    },
+    "partly-state": {
+        "plural": "moved",
+        "title": "shares-state",
+        "function@19": "shares-state",
+        "function@24": "shares-state",
+        "function@28": "shares-state",
+    },
+    "parallel": {
+        "append": "shares-state",
+        "fill": "shares-state",
+        "function@21": "shares-state",
+        "function@30": "shares-state",
+        "function@39": "shares-state",
+    },
+}
+"""Trap → handler → 'moved', or the cause for which it stays."""
+
+RUN_HERE: dict[str, str] = {}
+"""Moved handlers whose values cannot travel, so that each call runs on the entry stage, and why."""

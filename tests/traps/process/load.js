@@ -1,0 +1,26 @@
+'use strict';
+
+module.exports = {
+  'late-throw': async (talk) => {
+    for (const path of ['/timer', '/tick', '/emitter', '/callback']) {
+      await talk.get(path);
+      const answer = await talk.until('/seen', (text) => text !== '[]', { base: '' });
+      talk.log(answer.body.toString());
+    }
+  },
+  rejections: async (talk) => {
+    for (const path of ['/forgotten', '/class', '/plain', '/warning']) {
+      await talk.get(path);
+      const answer = await talk.until('/seen', (text) => text !== '[]', { base: '' });
+      talk.log(answer.body.toString());
+    }
+    await talk.get('/late');
+  },
+  facts: async (talk) => {
+    for (const path of ['/pid', '/memory', '/directory', '/exit-code', '/versions', '/umask', '/thread']) await talk.get(path);
+  },
+  'final-exit': async (talk) => {
+    await talk.get('/code');
+    await talk.get('/now');
+  },
+};
