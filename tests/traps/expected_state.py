@@ -153,8 +153,8 @@ TRAPS = {
         "function@25": "shares-state",
     },
     "env": {
-        "function@9": "moved",
-        "function@13": "moved",
+        "function@9": "uses-process",
+        "function@13": "uses-process",
         "function@18": "moved",
         "function@22": "moved",
     },

@@ -14,6 +14,7 @@ from pipetrace.partitioner.build import Options, make_plan
 from pipetrace.partitioner.load import load_recording
 from pipetrace.partitioner.plan import Plan
 from pipetrace.rewriter.rewrite import Rewritten, rewrite
+from pipetrace.runner import stages
 from pipetrace.runner.launch import Running, start, wait_until
 from pipetrace.runner.staged import load_staged
 from pipetrace.runner.stages import read_notes, start_staged
@@ -22,6 +23,8 @@ from pipetrace.tracer.record import RecordOptions, record
 
 HERE = Path(__file__).parent
 CLIENT = HERE / "client.js"
+PATIENCE_S = 300.0
+"""Wait for a start: other work on the machine decides nothing."""
 ROUNDS = 3
 """How often each trap is sprung: state that outlives a request shows at the second time."""
 
@@ -77,7 +80,8 @@ class Staged:
         if name not in self.runs:
             scratch = self.folder / f"run-{name}"
             staged = load_staged(self.folder / "staged")
-            running = start_staged(staged, transport, scratch)
+            stages.READY_TIMEOUT_S = PATIENCE_S
+            running = start_staged(staged, transport, scratch, timeout_s=PATIENCE_S)
             self.runs[name] = _spring(running, self.load, scratch, staged=True)
         return self.runs[name]
 
@@ -98,7 +102,7 @@ def stage(source: Path, folder: Path, modules: Path | None) -> Staged:
             RecordOptions(
                 command=command,
                 output=folder / "trace.duckdb",
-                wait_s=300,
+                wait_s=PATIENCE_S,
                 on_port=f"{shlex.join(['node', str(CLIENT)])} $PORT {shlex.quote(str(load))} {ROUNDS}"
                 f" > {shlex.quote(str(folder / 'load.txt'))}",
             )
@@ -109,7 +113,7 @@ def stage(source: Path, folder: Path, modules: Path | None) -> Staged:
     (folder / "plan.json").write_text(plan.to_text(), encoding="utf-8")
     rewritten = rewrite(plan, app, folder / "staged")
     scratch = folder / "run-original"
-    running = start(command, app, dict(os.environ), name="the original", scratch=scratch)
+    running = start(command, app, dict(os.environ), name="the original", scratch=scratch, timeout_s=PATIENCE_S)
     return Staged(folder, load, plan, rewritten, _spring(running, load, scratch, staged=False))
 
 

@@ -65,7 +65,7 @@ def test_the_staged_program_does_the_same(
     assert run.transcripts[trap] == original, run.errors[-2000:]
     for handler, cause in APPLICATIONS[application][trap].items():
         name = _id(app, trap, handler)
-        if cause == "moved" and name not in RUN_HERE[application]:
+        if cause == "moved" and name not in RUN_HERE[application] and not trap.startswith("final"):
             assert run.sent.get(name, 0) > 0, f"{name} never ran on a stage: {run.errors[-2000:]}"
 
 
