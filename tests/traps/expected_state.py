@@ -164,9 +164,9 @@ TRAPS = {
     },
     "partly-state": {
         "plural": "moved",
-        "title": "shares-state",
+        "title": "nested-in-moved",
         "function@19": "shares-state",
-        "function@24": "shares-state",
+        "function@24": "moved",
         "function@28": "shares-state",
     },
     "parallel": {

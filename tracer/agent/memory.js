@@ -211,7 +211,10 @@ function read(object, key, line) {
   const descriptor = Reflect.getOwnPropertyDescriptor(object, key);
   if (descriptor === undefined) {
     // What prototypes hold are methods and constants; a plain object may simply not have it yet.
-    if (typeof object === 'function' || key in object) return object;
+    if (typeof object === 'function' || key in object) {
+      if (key === 'size' ? owner.cls === 'Map' || owner.cls === 'Set' : owner.cls === 'instance:URL') content(object, READ, DIRECT, line);
+      return object;
+    }
     property(object, key, READ, DIRECT, line);
     return object;
   }
