@@ -13,7 +13,9 @@ from typing import Literal
 from pipetrace.partitioner.classify import BOUND, CARRIED, Classification
 from pipetrace.partitioner.graph import Graph
 from pipetrace.partitioner.names import short
+from pipetrace.partitioner.places import refused_by_place
 from pipetrace.partitioner.recording import CALL, HANDLER, Capture, Function, Recording, Shape
+from pipetrace.partitioner.refusal import Refusal
 
 Form = Literal["wrap", "lift"]
 
@@ -27,15 +29,6 @@ _IGNORE_RETURN = frozenset(
 _LISTEN = frozenset({"on", "addListener", "prependListener", "addEventListener"})
 _NOTHING = frozenset({"undefined", "promise"})
 _PARTS = frozenset({"getter", "setter", "constructor", "static-block", "field-init", "module"})
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a function stays: a slug, one sentence that names cause and place, and what would cure it."""
-
-    cause: str
-    sentence: str
-    remedy: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +110,7 @@ def _mobility(recording: Recording, facts: _Facts, unit: int, held: list[Refusal
     classes = tuple(shapes[0].klass if shapes else "undefined" for shapes in arguments)
     http = _is_connect(classes)
     refusals = [
+        *refused_by_place(recording, function),
         *_refused_by_form(recording, function),
         *_refused_by_call(recording, facts, function, http),
         *_refused_by_captures(recording, facts, function, local),

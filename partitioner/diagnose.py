@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipetrace.partitioner.analysis import Analysis
+from pipetrace.partitioner.places import ONE_PROCESS, several_processes
 from pipetrace.partitioner.problem import ENTRY, Problem
 from pipetrace.partitioner.reasons import blames, factor, listed, milliseconds, percent, phrase
 from pipetrace.partitioner.scaling import limit_of
@@ -57,6 +58,9 @@ def _nothing(analysis: Analysis, problem: Problem, solution: Solution) -> str:
         return "Nothing to gain: no handler ran after initialisation in this recording; record it under load."
     if solution.layout.machines == 1:
         return "Nothing to gain on one machine: ask for more with --machines."
+    if analysis.recording.started_processes:
+        cause = several_processes(analysis.recording)
+        return f"Nothing is moved: {cause[0].lower()}{cause[1:-1]}; {ONE_PROCESS[0].lower()}{ONE_PROCESS[1:]}"
     if analysis.recording.left_out > _OTHER_PROCESSES:
         return (
             f"Nothing to gain: {percent(analysis.recording.left_out)} of the CPU is in other processes that the "

@@ -62,8 +62,14 @@ def load_recording(path: Path) -> Recording:
             path=path.as_posix(),
             meta=dict(trace.meta),
             files={
-                _int(row["file_id"]): SourceFile(_int(row["file_id"]), row["path"], row["sha256"], row["status"])
-                for row in _rows(query, "select file_id, path, sha256, status from file order by file_id")
+                _int(row["file_id"]): SourceFile(
+                    _int(row["file_id"]), row["path"], row["sha256"], row["status"], translated=row["translated"]
+                )
+                for row in _rows(
+                    query,
+                    """select file_id, path, sha256, status, status = 'instrumented' and reason <> '' as translated
+                       from file order by file_id""",
+                )
             },
             functions=_functions(query),
             captures=_captures(query),
@@ -100,6 +106,7 @@ def load_recording(path: Path) -> Recording:
             locations=_locations(query, process),
             accesses=_accesses(query, process),
             left_out=left_out,
+            started_processes=_started_processes(query, process),
         )
 
 
@@ -114,6 +121,17 @@ def _busiest_process(query: Query) -> tuple[int | None, float]:
         return None, 0.0
     cpu = [float(value) for value in found["cpu"]]
     return int(found["process_id"][0]), 1.0 - cpu[0] / sum(cpu) if sum(cpu) > 0 else 0.0
+
+
+def _started_processes(query: Query, process: int) -> int:
+    """Count the processes, and worker threads of the initialisation, that run the application beside a process."""
+    found = query(
+        f"""select count(*) as count from process p
+            where process_id <> {process} and process_id in (select process_id from invocation)
+              and (kind <> 'worker' or not exists (select 1 from chain c
+                where c.process_id = {process} and c.kind <> 'init' and c.start_ns < p.started_ns))"""
+    )
+    return int(found["count"][0])
 
 
 def _functions(query: Query) -> dict[int, Function]:

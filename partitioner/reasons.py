@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from pipetrace.partitioner.analysis import Analysis
 from pipetrace.partitioner.classify import Item
-from pipetrace.partitioner.constraints import Refusal
 from pipetrace.partitioner.graph import Cell
+from pipetrace.partitioner.refusal import Refusal
 
 _STORE = (
     "Move `{name}` to a store that all stages reach, or cut the heavy part that does not need it into an async "

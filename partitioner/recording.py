@@ -36,6 +36,8 @@ class SourceFile:
     path: str
     sha256: str
     status: str = "instrumented"
+    translated: bool = False
+    """A loader translated it, so its functions do not stand in the file as they ran."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +185,8 @@ class Recording:
     accesses: Accesses
     left_out: float = 0.0
     """Share of the recorded CPU that other processes took; they are not partitioned."""
+    started_processes: int = 0
+    """Other processes, and worker threads started during initialisation, that ran code of the application."""
 
     def file_of(self, function: int) -> str:
         """Path of the file that a function stands in."""

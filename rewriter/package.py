@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pipetrace.errors import PipetraceError
@@ -39,6 +39,11 @@ def read_recorded(plan: Mapping[str, Any], source_root: Path) -> dict[str, bytes
             )
         contents[path] = data
     return contents
+
+
+def is_dependency(path: str) -> bool:
+    """Whether a recorded file is not the package's own: the staged application links to it and must not write it."""
+    return "node_modules" in PurePosixPath(path).parts or path.startswith("../")
 
 
 def views_of(contents: Mapping[str, bytes], source_root: Path) -> tuple[dict[str, FileView], dict[str, str]]:

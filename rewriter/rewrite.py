@@ -16,7 +16,7 @@ from pipetrace.rewriter.edit_file import FileChange, rewrite_file
 from pipetrace.rewriter.emit import check_output, emit
 from pipetrace.rewriter.imported import guard_imports
 from pipetrace.rewriter.orders import FileOrders, Orders, orders_of
-from pipetrace.rewriter.package import files_leading_outside, read_recorded, views_of
+from pipetrace.rewriter.package import files_leading_outside, is_dependency, read_recorded, views_of
 from pipetrace.rewriter.refusals import Refusal
 from pipetrace.rewriter.staged_plan import carried_out
 from pipetrace.rewriter.view import FileView
@@ -88,7 +88,8 @@ def rewrite(plan: Plan, source_root: Path, output_dir: Path, *, force: bool = Fa
     check_output(output_dir, source_root, force=force)
     contents = read_recorded(content, source_root)
     orders = orders_of(content)
-    views, unreadable = views_of({**contents, **files_leading_outside(source_root, contents)}, source_root)
+    own = {path: data for path, data in contents.items() if not is_dependency(path)}
+    views, unreadable = views_of({**own, **files_leading_outside(source_root, contents)}, source_root)
     guard_imports(orders, views)
     decisions = decide(orders, views, unreadable)
     files = _rewrite_files(orders, views, decisions, source_root)

@@ -37,7 +37,8 @@ from pipetrace.tracer.following import Ending
 from pipetrace.tracer.launch import OLDEST_NODE, too_old
 from pipetrace.tracer.listen import Listener
 from pipetrace.tracer.metrics import ProcessMetrics
-from pipetrace.tracer.record import Recorded, RecordOptions, app_name, check_output, counted_interrupts, default_output
+from pipetrace.tracer.record import Recorded, RecordOptions, app_name, check_output, default_output
+from pipetrace.tracer.signals import counted_interrupts
 from pipetrace.tracer.spool import SpoolTables, read_spool
 from pipetrace.tracer.trace import TraceWriter
 

@@ -51,6 +51,8 @@ class Candidate:
         self.directory = directory
         self.profile = CpuProfile()
         self.inspection: Inspection | None = None
+        self.own_stats: dict[str, Any] = {}
+        """What the agent measured of itself in a first process that no inspector held."""
         self.transformer: Transformer | None = None
         self._memory = memory
         self._cache = cache
@@ -168,6 +170,11 @@ class Following:
         self._end_load()
         self._end_application(signal.SIGINT if ending is Ending.INTERRUPTED else signal.SIGTERM)
 
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send a signal to the command, as if it had been sent there."""
+        if self.process is not None:
+            self.process.send_signal(number)
+
     def application(self) -> Candidate | None:
         """Return the candidate that is the application: the last one that listened, else the last one."""
         self.run.poll()
@@ -252,16 +259,22 @@ class Following:
             raise PipetraceError(f"The load cannot be started ({error.strerror}).") from None
 
     def _await_others(self) -> None:
-        """Give processes and threads without an inspector the time to write what they have."""
-        held = {claim.pid for claim in self.run.claims() if claim.pid in self.run.inspectors}
-        deadline = time.monotonic() + _OTHERS_S
-        while time.monotonic() < deadline:
+        """Give processes and threads that no inspector holds the time to write what they have."""
+        claims = {(candidate.directory.name, candidate.inspection) for candidate in self.candidates}
+        attached = {name for name, inspection in claims if inspection is not None and inspection.attached}
+        held = {claim.pid for claim in self.run.claims() if claim.directory in attached}
+        firsts = {claim.pid for claim in self.run.claims()} - held
+        begun = time.monotonic()
+        while (passed := time.monotonic() - begun) < _OBEY_S:
             waiting = False
             for candidate in self.candidates:
                 for path in (candidate.directory / "spool").glob("*.bin"):
                     pid, thread = map(int, path.name.split(".")[:2])
-                    first = pid in held and thread == 0
-                    waiting = waiting or (not first and _runs(pid) and (pid, thread) not in self.run.stopped())
+                    first = thread == 0 and pid in held
+                    patient = passed < _OTHERS_S or (thread == 0 and pid in firsts and self._interrupts() < 2)
+                    waiting = waiting or (
+                        not first and patient and _runs(pid) and (pid, thread) not in self.run.stopped()
+                    )
             if not waiting:
                 return
             time.sleep(_POLL_S)

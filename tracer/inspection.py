@@ -33,6 +33,8 @@ class Inspection:
         """When the last one ended."""
         self.stats: dict[str, Any] = {}
         """What the agent measured of itself; empty until the end."""
+        self.attached = False
+        """The process knows that the recorder holds it."""
         self.complete = False
         """The process was told to stop, or told of its exit, and the profile came whole."""
         self._thread = threading.Thread(target=self._run, args=(url,), name="pipetrace-inspect", daemon=True)
@@ -71,7 +73,9 @@ class Inspection:
         session.call("Profiler.enable")
         session.call("Profiler.setSamplingInterval", interval=_INTERVAL_US)
         self._begin(session)
-        session.evaluate(f"{_CONTROL}.attach()")
+        if not session.evaluate(f"{_CONTROL}.attach()"):
+            return  # it waits no longer and takes its profile itself
+        self.attached = True
         until = time.monotonic() + FIRST_S
         while not (self._stop or self._exiting or self._leaving):
             if self._wake.wait(0.25):

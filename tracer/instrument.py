@@ -8,12 +8,13 @@ that stack traces keep their lines; directives, shebang, names, lengths, `this` 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from pipetrace.errors import PipetraceError
 from pipetrace.javascript.functions import FunctionInfo
+from pipetrace.javascript.nodes import walk
 from pipetrace.javascript.parse import ParsedFile, deep_recursion, parse
 from pipetrace.javascript.scopes import ScopeInfo
 from pipetrace.tracer.instrument_plan import Plan, make_plan
@@ -89,7 +90,7 @@ def instrument(
         plan = make_plan(parsed, scopes, functions, memory=options.memory != "off")
         walk = Walk(parsed, scopes, functions, plan, file_id=file_id, function_base=function_base)
         walk.run()
-    problems = _problems(functions)
+    problems = (*_problems(functions), *_made_functions(parsed, scopes))
     sites = tuple(
         Site(file_id * 65536 + index, offset, parsed.lines.position(offset)[0], name)
         for index, (offset, name) in enumerate(walk.sites)
@@ -156,3 +157,15 @@ def _problems(functions: Sequence[FunctionInfo]) -> tuple[tuple[str, int, str], 
         if info.uses_with and not any(other.uses_with for other in inner):
             found.append(("with", info.line, "code inside a with statement is not watched"))
     return tuple(found)
+
+
+def _made_functions(parsed: ParsedFile, scopes: ScopeInfo) -> Iterator[tuple[str, int, str]]:
+    """Yield what `Function` compiles at run time: it has no file, so nothing in it is seen."""
+    if "Function" not in scopes.free_globals(0):
+        return
+    for node in walk(parsed.tree):
+        if node.type in ("NewExpression", "CallExpression"):
+            callee = node.callee
+            if callee.type == "Identifier" and callee.name == "Function" and node.arguments:
+                line = parsed.lines.position(node.range[0])[0]
+                yield "eval", line, "a function made by Function from text is not watched"

@@ -73,6 +73,7 @@ def launcher_packages() -> list[str]:
 def environment(base: Mapping[str, str], run: Path, listening: Path) -> dict[str, str]:
     """Return the environment in which every node process below loads the agent."""
     env = {name: value for name, value in base.items() if not name.startswith("PIPETRACE_")}
+    # Else Node would say on stderr that its inspector ends, when a signal ends the process.
     env["NODE_OPTIONS"] = node_options(env.get("NODE_OPTIONS", ""), PRELOAD) + " --inspect-publish-uid=http"
     env["PIPETRACE_RUN"] = str(run)
     env[LISTEN_FILE] = str(listening)

@@ -5,14 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import signal
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from pipetrace import __version__
@@ -23,6 +20,7 @@ from pipetrace.tracer.captured import Captured, gather_requests, requests_path
 from pipetrace.tracer.following import Candidate, Ending, Following, Orders
 from pipetrace.tracer.instrument import MemoryMode
 from pipetrace.tracer.listen import describe_status
+from pipetrace.tracer.signals import counted_interrupts, passed_on
 from pipetrace.tracer.spool import SpoolTables, read_spool
 from pipetrace.tracer.trace import TraceWriter
 
@@ -46,6 +44,8 @@ class RecordOptions:
     """Records of a process beyond which chains are left out, ever more of them."""
     name: str | None = None
     app: Path | None = None
+    include: tuple[Path, ...] = ()
+    """Directories of dependencies that count as part of the application."""
     stdout: int | None = None
     """File descriptor for what the application and the load print; None leaves it as it is."""
 
@@ -83,6 +83,9 @@ def record(options: RecordOptions, say: Callable[[str], None] = lambda line: Non
     app = options.app
     if app is not None and not app.is_dir():
         raise PipetraceError(f"The directory {app} given with --app does not exist.")
+    for directory in options.include:
+        if not directory.is_dir():
+            raise PipetraceError(f"The directory {directory} given with --include does not exist; install it first.")
     orders = Orders(
         memory=options.memory,
         on_port=options.on_port,
@@ -91,6 +94,7 @@ def record(options: RecordOptions, say: Callable[[str], None] = lambda line: Non
         stdout=options.stdout,
         options={
             "app_root": os.path.realpath(app) if app else None,
+            "include": [os.path.realpath(directory) for directory in options.include],
             "launchers": launch.launcher_packages(),
             "memory": options.memory,
             "capture_requests": options.capture_requests,
@@ -99,7 +103,11 @@ def record(options: RecordOptions, say: Callable[[str], None] = lambda line: Non
         },
     )
     created = datetime.now().astimezone()
-    with counted_interrupts() as interrupts, Following(command, orders, interrupts) as following:
+    with (
+        counted_interrupts() as interrupts,
+        Following(command, orders, interrupts) as following,
+        passed_on(following.send_signal),
+    ):
         ending = following.follow(say)
         say("ending the recording")
         following.stop(ending)
@@ -128,7 +136,7 @@ def _write(
     _refuse_empty(spool, ending, status)
     transformer.save_ids()
     for path in candidate.directory.glob("profile.*.json"):
-        _add_profile(candidate, path)
+        _add_profile(following, candidate, path)
     app_root = Path(claim.app_root)
     name = options.name or app_name(app_root)
     path = options.output or default_output(name, created)
@@ -136,6 +144,7 @@ def _write(
     listeners = following.listeners()
     by_itself = ending is Ending.BY_ITSELF
     inspected = candidate.inspection.stats if candidate.inspection else {}
+    inspected = inspected or candidate.own_stats
     # On a full disk the agent cannot even write how much it lost.
     lost = max(spool.lost_records, int(inspected.get("lost") or 0))
     partial = _partial_reason(spool, lost, ending)
@@ -275,7 +284,8 @@ def _nothing_ran(
 
 def _refuse_empty(spool: SpoolTables, ending: Ending, status: int) -> None:
     """Raise when the application ended before anything but its initialisation ran."""
-    if ending is not Ending.BY_ITSELF or any(kind != "init" for kind in spool.chain["kind"]):
+    several = len(spool.process["kind"]) > 1
+    if ending is not Ending.BY_ITSELF or several or any(kind != "init" for kind in spool.chain["kind"]):
         return
     if status != 0:
         raise ApplicationFailedError(
@@ -356,30 +366,14 @@ def _signal_name(status: int) -> str:
     return describe_status(status).removeprefix("signal ")
 
 
-def _add_profile(candidate: Candidate, path: Path) -> None:
+def _add_profile(following: Following, candidate: Candidate, path: Path) -> None:
     import json
 
     with contextlib.suppress(OSError, ValueError, KeyError):  # a process that was killed while writing
         taken = json.loads(path.read_bytes())
         candidate.profile.add(taken["profile"], taken["begun"] * 1_000_000, taken["weight"])
-
-
-@contextlib.contextmanager
-def counted_interrupts() -> Iterator[Callable[[], int]]:
-    """Count SIGINT, SIGTERM and SIGHUP instead of obeying them; yields the function that returns the count."""
-    count = 0
-
-    def counted(number: int, frame: FrameType | None) -> None:
-        nonlocal count
-        count += 1
-
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: count
-        return
-    caught = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, counted) for number in caught}
-    try:
-        yield lambda: count
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        firsts = {claim.pid for claim in following.run.claims()}
+        _, pid, thread, *_ = path.name.split(".")
+        own = taken["stats"]
+        if thread == "0" and int(pid) in firsts and own["total_ms"] >= candidate.own_stats.get("total_ms", 0):
+            candidate.own_stats = own

@@ -60,6 +60,7 @@ class LoadedFile:
     status: str
     """instrumented or left alone."""
     reason: str
+    """Why it was left alone; of an instrumented one that a loader had translated it."""
     function_base: int = 0
     """Id of the module itself; that of function i is function_base + i."""
     static: StaticFile | None = None

@@ -21,6 +21,8 @@ from pipetrace.tracer.transform_cache import TransformCache, cache_key
 _LARGEST = 4_000_000
 """Characters; beyond it analysing takes longer than anybody waits for a server to start."""
 
+_TRANSLATED = "its text was translated when it was loaded"
+
 Answer = dict[str, Any]
 
 
@@ -45,7 +47,7 @@ class Transformer:
         self._ids: dict[str, tuple[int, int, int]] = {}
         self._next_file = 1 + max((entry[0] for entry in self._known_ids.values()), default=-1)
         self._next_function = max((entry[1] + entry[2] for entry in self._known_ids.values()), default=0)
-        self._answers: dict[tuple[str, str], Answer] = {}
+        self._answers: dict[tuple[str, str, str], Answer] = {}
         self.files: list[LoadedFile] = []
         """In order of loading."""
         self.problems: list[Problem] = []
@@ -53,11 +55,17 @@ class Transformer:
         """Files that were not in the cache."""
 
     def transform(self, path: str, form: str, source: str) -> Answer:
-        """Return the answer for a module: its instrumented text and ids, or ``{"leave": reason}``."""
-        key = (path, _hash(source))
+        """Return the answer for a module: its instrumented text, format and ids, or ``{"leave": reason}``.
+
+        `form` is ``commonjs``, ``module``, or ``unknown`` for what Node will find out by trying.
+        """
+        if form == "unknown":
+            form = "module" if _parses_as_module_only(source, path) else "commonjs"
+        key = (path, form, _hash(source))
         answer = self._answers.get(key)
         if answer is None:
-            answer = self._answers[key] = self._transform(path, form, source)
+            answer = self._transform(path, form, source)
+            self._answers[key] = answer = answer if "leave" in answer else {**answer, "format": form}
         return answer
 
     def refuse(self, path: str, source: str, why: str) -> Answer:
@@ -74,7 +82,7 @@ class Transformer:
                 if kept is not None:
                     self._cache.store(key, {**kept, "code": None, "problem": problem, "line": 0})
         answer = {"leave": problem}
-        self._answers[path, _hash(source)] = answer
+        self._answers[path, "commonjs", _hash(source)] = answer
         return answer
 
     def save_ids(self) -> None:
@@ -83,13 +91,13 @@ class Transformer:
 
     def _transform(self, path: str, form: str, source: str) -> Answer:
         name = Path(os.path.relpath(path, self.app_root)).as_posix()
-        text, digest, size = _on_disk(path, source)
+        text, digest, size, translated = _on_disk(path, source)
         known = self._known_ids.pop(name, None)
         file_id, base, functions = known or (self._take_file_id(), self._next_function, 0)
         kept = self._cache.load(cache_key(text, name, form, self._memory, file_id, base)) if known else None
         if kept is not None and (len(kept["static"]["functions"]) if kept.get("static") else 0) <= functions:
             static = StaticFile.from_json(kept["static"]) if kept.get("static") else None
-            return self._note(name, form, digest, size, file_id, base, static, kept)
+            return self._note(name, form, digest, size, translated, file_id, base, static, kept)
         self.misses += 1
         static, problem, line, count = None, "", 0, 0
         code: str | None = None
@@ -131,7 +139,7 @@ class Transformer:
             "line": line,
         }
         self._cache.store(cache_key(text, name, form, self._memory, file_id, base), made)
-        return self._note(name, form, digest, size, file_id, base, static, made, fresh=True)
+        return self._note(name, form, digest, size, translated, file_id, base, static, made, fresh=True)
 
     def _take_file_id(self) -> int:
         self._next_file += 1
@@ -143,6 +151,7 @@ class Transformer:
         form: str,
         digest: str,
         size: int,
+        translated: bool,
         file_id: int,
         base: int,
         static: StaticFile | None,
@@ -156,7 +165,8 @@ class Transformer:
         code, problem = made["code"], made["problem"]
         status = "left alone" if code is None else "instrumented"
         starts = tuple((line, column) for line, column in made["starts"])
-        self.files.append(LoadedFile(file_id, name, digest, form, size, status, problem, base, static, starts))
+        reason = problem or (_TRANSLATED if translated else "")
+        self.files.append(LoadedFile(file_id, name, digest, form, size, status, reason, base, static, starts))
         if code is None:
             self.problems.append(Problem("parse", file_id, made["line"], problem))
             return {"leave": problem}
@@ -188,14 +198,26 @@ def _hash(source: str) -> str:
     return hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def _parses_as_module_only(source: str, path: str) -> bool:
+    try:
+        parse(source, path, "script")
+    except PipetraceError:
+        try:
+            parse(source, path, "module")
+        except PipetraceError:
+            return False
+        return True
+    return False
+
+
 def _goal(form: str) -> Goal:
     return "module" if form == "module" else "script"
 
 
-def _on_disk(path: str, source: str) -> tuple[str, str, int]:
-    """Return text, SHA-256 and bytes of a module as its file has them, or as it was handed over if that differs.
+def _on_disk(path: str, source: str) -> tuple[str, str, int, bool]:
+    """Return the text of a module, SHA-256 and bytes of its file, and whether a loader translated it.
 
-    They differ by a byte order mark, which Node takes away, or because a loader translated the file.
+    The text is that of the file where only a byte order mark is missing, which Node takes away.
     """
     try:
         data = Path(path).read_bytes()
@@ -203,6 +225,6 @@ def _on_disk(path: str, source: str) -> tuple[str, str, int]:
         data = b""
     text = data.decode("utf-8", "replace")
     if data and text.removeprefix("\ufeff") == source.removeprefix("\ufeff"):
-        return text, hashlib.sha256(data).hexdigest(), len(data)
-    data = source.encode("utf-8", "replace")
-    return source, hashlib.sha256(data).hexdigest(), len(data)
+        return text, hashlib.sha256(data).hexdigest(), len(data), False
+    data = data or source.encode("utf-8", "replace")
+    return source, hashlib.sha256(data).hexdigest(), len(data), True

@@ -80,6 +80,13 @@ class Size(click.ParamType[int]):
     metavar="DIR",
     help="The application's directory.  [default: the package of the entry script]",
 )
+@click.option(
+    "--include",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    multiple=True,
+    help="Record a dependency as part of the application, for example node_modules/NAME (may be repeated).",
+)
 @click.option("--json", "as_json", is_flag=True, help="Describe the recording as JSON on stdout; "
               "what the application prints there goes to stderr.")  # fmt: skip
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
@@ -98,6 +105,7 @@ def command(
     max_bytes: int,
     name: str | None,
     app: Path | None,
+    include: tuple[Path, ...],
     as_json: bool,
     quiet: bool,
 ) -> int:
@@ -126,6 +134,7 @@ def command(
         max_bytes=max_bytes,
         name=name,
         app=app,
+        include=include,
         stdout=2 if as_json else None,
     )
 

@@ -96,7 +96,8 @@ def test_a_text_that_a_loader_changed_is_taken_as_it_was_handed_over(app: Path) 
     server = transformer(app)
     answer = ask(server, app, "a.ts", TWO, on_disk=b"function f(): number { return 1; }")
     assert answer["functions"] == 2
-    assert server.files[0].sha256 == hashlib.sha256(TWO.encode()).hexdigest()
+    assert server.files[0].sha256 == hashlib.sha256(b"function f(): number { return 1; }").hexdigest()
+    assert server.files[0].reason == "its text was translated when it was loaded"
 
 
 def test_functions_are_found_where_the_engine_reports_them(app: Path) -> None:

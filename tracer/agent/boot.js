@@ -21,7 +21,7 @@ const FLUSH_MS = 100;
 
 /** @param {string} directory @param {symbol} name under which the recorder finds the agent */
 function boot(directory, name) {
-  /** @type {{app_root: string, memory?: 'off'|'sampled'|'full', max_bytes?: number}} */
+  /** @type {{app_root: string, include?: string[], memory?: 'off'|'sampled'|'full', max_bytes?: number}} */
   let config;
   try {
     config = JSON.parse(fs.readFileSync(path.join(directory, 'config.json'), 'utf8'));
@@ -29,6 +29,7 @@ function boot(directory, name) {
     return; // the recorder is gone; the application runs as without it
   }
   state.appRoot = config.app_root;
+  state.include = config.include ?? [];
   state.memory = config.memory ?? 'sampled';
   thinning.bound(config.max_bytes ?? Infinity);
   state.spool = new Spool(path.join(directory, 'spool'));
@@ -46,6 +47,8 @@ function boot(directory, name) {
   });
   stacks.install();
   disguise.install();
+  // Written at once, because the process may be killed.
+  state.spool.flush();
   probes.install();
 
   let stopped = false;
@@ -90,7 +93,7 @@ function boot(directory, name) {
     }),
   });
   const waited = loader.install(directory);
-  for (const other of ['control.js', 'listen.js', 'capture.js']) {
+  for (const other of ['control.js', 'listen.js', 'capture.js', 'children.js']) {
     const file = path.join(__dirname, other);
     if (fs.existsSync(file)) require(file);
   }

@@ -13,7 +13,7 @@ const path = require('path');
 
 const PATIENCE_MS = 5000;
 
-/** @typedef {{code: string, spans: string, fresh: boolean, file_id: number, function_base: number, functions: number}} Answer */
+/** @typedef {{code: string, format: string, spans: string, fresh: boolean, file_id: number, function_base: number, functions: number}} Answer */
 
 class Channel {
   /** @param {string} directory the recorder's run directory */
@@ -28,7 +28,7 @@ class Channel {
 
   /**
    * @param {string} file absolute path
-   * @param {'commonjs'|'module'} format
+   * @param {'commonjs'|'module'|'unknown'} format what Node takes it for; unknown: whichever it can be parsed as
    * @param {string} source
    * @returns {Answer | {leave: string}}
    */

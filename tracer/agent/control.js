@@ -5,8 +5,9 @@
  * What the recorder controls in a process: CPU profile, figures over time, stop.
  *
  * The application's first process opens its inspector on loopback and waits a moment for the recorder, which
- * takes the profile over the DevTools protocol; at its exit it waits for the profile to be fetched. Other
- * processes and worker threads are never held up: they take their profile themselves and leave it in a file.
+ * takes the profile over the DevTools protocol; at its exit it waits for the profile to be fetched. Where Node's
+ * words about the inspector could not be kept out of its stderr, and in other processes and worker threads, which
+ * are never held up, the thread takes its profile itself and leaves it in a file.
  */
 
 const fs = require('fs');
@@ -17,7 +18,7 @@ const { performance } = require('perf_hooks');
 const { sampling } = require('./figures.js');
 const { quietly } = require('./quietly.js');
 
-const HOLD_MS = 2000;
+const HOLD_MS = 5000;
 const EXIT_MS = 3000;
 const STOP_MS = 100;
 /** As in tracer/inspection.py, which says why. */
@@ -35,10 +36,13 @@ if (run && directory && process.env.PIPETRACE_HOOKS_THREAD !== '1') {
 
 /** @param {string} run @param {string} directory of the application */
 function control(run, directory) {
-  const first = isMainThread && isClaimer(directory);
   const figures = sampling(path.join(directory, `samples.${process.pid}.${threadId}.jsonl`));
-  const profile = first ? remoteProfile(run) : ownProfile(directory);
+  const remote = isMainThread && isClaimer(directory) ? remoteProfile(run) : null;
   let stopped = false;
+
+  function stats() {
+    return /** @type {any} */ (globalThis)[AGENT]?.stats() ?? {};
+  }
 
   function stop() {
     if (stopped) return;
@@ -51,7 +55,7 @@ function control(run, directory) {
   const stopFile = path.join(run, 'stop');
   const timer = setInterval(() => {
     // The first process is told over the protocol.
-    if (first || !fs.existsSync(stopFile)) return;
+    if (profile === remote || !fs.existsSync(stopFile)) return;
     stop();
     profile.end();
     try {
@@ -70,13 +74,13 @@ function control(run, directory) {
     enumerable: false,
     configurable: true,
     value: {
-      attach: profile.attach,
-      release: profile.release,
+      attach: () => remote !== null && remote.attach(),
+      release: () => remote?.release(),
       stop,
-      stats: () => JSON.stringify(/** @type {any} */ (globalThis)[AGENT]?.stats() ?? {}),
+      stats: () => JSON.stringify(stats()),
     },
   });
-  if (first) profile.hold();
+  const profile = remote !== null && remote.hold() ? remote : ownProfile(directory, stats);
 }
 
 /** @param {string} directory */
@@ -95,6 +99,7 @@ function isClaimer(directory) {
 function remoteProfile(run) {
   const cell = new Int32Array(new SharedArrayBuffer(4));
   let attached = false;
+  let given = false;
   let released = false;
   let opened = false;
   /** Tells the recorder that the process ends. @type {((payload: string) => void) | undefined} */
@@ -108,31 +113,38 @@ function remoteProfile(run) {
   }
 
   return {
+    /** Called by the recorder; false when it comes too late. */
     attach() {
+      if (given) return false;
       attached = true;
       // The application must not find it among its globals.
       notify = /** @type {any} */ (globalThis).$pxExit;
       delete /** @type {any} */ (globalThis).$pxExit;
+      return true;
     },
     release() {
       released = true;
     },
+    /** Wait for the recorder; false when it did not come or could not come unheard. */
     hold() {
       try {
-        let url = inspector.url();
-        if (url === undefined) {
-          inspector.open(0, '127.0.0.1', false);
-          opened = true;
-          url = inspector.url();
-        }
         quietly(() => {
+          let url = inspector.url();
+          if (url === undefined) {
+            inspector.open(0, '127.0.0.1', false);
+            opened = true;
+            url = inspector.url();
+          }
           const line = JSON.stringify({ event: 'inspector', url, pid: process.pid, ppid: process.ppid });
           fs.appendFileSync(path.join(run, 'events.jsonl'), line + '\n');
           wait(() => attached, HOLD_MS);
+          given = !attached;
+          if (given && opened) inspector.close();
         });
       } catch {
-        // No inspector (a permission, a build without one): recorded without a profile.
+        // No inspector: a permission, or a build without one.
       }
+      return attached;
     },
     end() {
       if (attached && !released && notify) {
@@ -141,7 +153,7 @@ function remoteProfile(run) {
       }
       if (opened) {
         opened = false;
-        inspector.close();
+        quietly(() => inspector.close());
       }
     },
   };
@@ -150,8 +162,9 @@ function remoteProfile(run) {
 /**
  * A profile that the thread takes of itself.
  * @param {string} directory
+ * @param {() => object} stats what the agent measured of itself
  */
-function ownProfile(directory) {
+function ownProfile(directory, stats) {
   /** @type {inspector.Session | null} */
   let session = null;
   let begun = 0;
@@ -175,7 +188,7 @@ function ownProfile(directory) {
       ended = now;
       try {
         const file = path.join(directory, `profile.${process.pid}.${threadId}.${count++}.json`);
-        fs.writeFileSync(file, JSON.stringify({ begun: started, weight, profile: result.profile }));
+        fs.writeFileSync(file, JSON.stringify({ begun: started, weight, profile: result.profile, stats: stats() }));
       } catch {
         // the recorder is gone, or the disk is full
       }
@@ -202,11 +215,7 @@ function ownProfile(directory) {
   } catch {
     session = null;
   }
-  const none = () => {};
   return {
-    attach: none,
-    release: none,
-    hold: none,
     end() {
       if (session === null) return;
       fetch();

@@ -101,19 +101,24 @@ function calledByLibrary() {
 const files = new Map();
 
 /**
- * Whether a file belongs to the application: below its root, and in no `node_modules` below that.
+ * Whether a file belongs to the application: below its root or an included directory, and in no `node_modules` below
+ * that.
  * @param {string} file absolute path or file: URL
  */
 function isApplication(file) {
   let answer = files.get(file);
   if (answer === undefined) {
     const absolute = file.startsWith('file:') ? require('url').fileURLToPath(file) : file;
-    const below = path.relative(state.appRoot, absolute);
-    answer = path.isAbsolute(absolute) && below !== '' && !below.startsWith('..') && !path.isAbsolute(below)
-      && !below.split(path.sep).includes('node_modules');
+    answer = path.isAbsolute(absolute) && [state.appRoot, ...state.include].some((root) => isOwn(root, absolute));
     files.set(file, answer);
   }
   return answer;
+}
+
+/** @param {string} root @param {string} file */
+function isOwn(root, file) {
+  const below = path.relative(root, file);
+  return below !== '' && !below.startsWith('..') && !path.isAbsolute(below) && !below.split(path.sep).includes('node_modules');
 }
 
 /** @param {number} at height of the shadow stack @param {number[]} ids functions handed over */

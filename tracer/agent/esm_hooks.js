@@ -12,9 +12,10 @@ let channel = null;
 /** Where the main thread gets the texts from. @type {import('worker_threads').MessagePort | null} */
 let port = null;
 
-/** @param {{directory: string, appRoot: string, port: import('worker_threads').MessagePort}} data */
+/** @param {{directory: string, appRoot: string, include: string[], port: import('worker_threads').MessagePort}} data */
 exports.initialize = async function initialize(data) {
   state.appRoot = data.appRoot;
+  state.include = data.include;
   channel = new Channel(data.directory);
   port = data.port;
   port.unref();

@@ -5,7 +5,9 @@
  * Replaces the text of the application's modules by the instrumented one as they load.
  *
  * CommonJS passes through `Module.prototype._compile`. ES modules pass through synchronous hooks where Node
- * has them, else through a hooks thread (esm_hooks.js) that talks to the recorder by a channel of its own.
+ * has them, else through a hooks thread (esm_hooks.js) that talks to the recorder by a channel of its own; those that
+ * are required pass through both where there are hooks, else through `_compile` only. Types are stripped here,
+ * because instrumenting needs JavaScript; that keeps all positions.
  */
 
 const Module = require('module');
@@ -36,21 +38,33 @@ function install(directory) {
 function hookCommonJs(channel) {
   const prototype = /** @type {any} */ (Module.prototype);
   const compile = prototype._compile;
+  const hooked = typeof (/** @type {any} */ (Module)).registerHooks === 'function';
   /** @this {any} */
   const replacement = function (/** @type {any} */ content, /** @type {any} */ filename, /** @type {unknown[]} */ ...rest) {
-    if (rest[0] === 'module' || typeof content !== 'string' || !isApplication(filename)) {
+    const kind = typeof rest[0] === 'string' ? rest[0] : '';
+    const isModule = kind.startsWith('module');
+    if ((isModule && hooked) || typeof content !== 'string' || !isApplication(filename)) {
       return compile.call(this, content, filename, ...rest);
     }
-    const answer = channel.transform(filename, 'commonjs', content);
+    const text = kind.endsWith('typescript') ? stripped(content) : content;
+    const form = isModule ? 'module' : kind.startsWith('commonjs') ? 'commonjs' : 'unknown';
+    const answer = text === null ? { leave: '' } : channel.transform(filename, form, text);
     if ('leave' in answer) {
       return compile.call(this, content, filename, ...rest);
     }
+    if (answer.format === 'module') {
+      // The main module is read again as an ES module.
+      if (this.id === '.') return compile.call(this, content, filename, ...rest);
+      sources.add(filename, text ?? content, answer.code, answer.spans);
+      return compile.call(this, answer.code, filename, 'module');
+    }
     const why = answer.fresh ? refusal(answer.code, filename) : '';
     if (why !== '') {
-      channel.refuse(filename, content, why);
+      channel.refuse(filename, text ?? content, why);
       return compile.call(this, content, filename, ...rest);
     }
-    sources.add(filename, content, answer.code, answer.spans);
+    sources.add(filename, text ?? content, answer.code, answer.spans);
+    if (text !== content) rest[0] = 'commonjs';
     const frame = frames.enterInit(answer.function_base);
     let threw = true;
     try {
@@ -78,14 +92,36 @@ function refusal(code, filename) {
   }
 }
 
+/**
+ * The text without its types; null where Node cannot do that.
+ * @param {string} text
+ * @returns {string | null}
+ */
+function stripped(text) {
+  const { emitWarning } = process;
+  // That the function is experimental is not what the application's users want to know.
+  process.emitWarning = () => {};
+  try {
+    return /** @type {any} */ (Module).stripTypeScriptTypes(text);
+  } catch {
+    return null; // Node will say what is wrong with it
+  } finally {
+    process.emitWarning = emitWarning;
+  }
+}
+
 /** @param {Channel} channel @param {string} directory */
 function hookModules(channel, directory) {
   const modules = /** @type {any} */ (Module);
   if (typeof modules.registerHooks === 'function') {
     modules.registerHooks({
-      /** @param {string} url @param {object} context @param {Function} next */
+      /** @param {string} url @param {{conditions?: string[]}} context @param {Function} next */
       load(url, context, next) {
         const loaded = next(url, context);
+        if (loaded.format === 'commonjs-typescript' && context.conditions?.includes('import') && isApplication(url)) {
+          // Without a source it is loaded as if it were required.
+          return { ...loaded, format: 'commonjs', source: null };
+        }
         return url.startsWith('file:') ? instrumentModule(channel, url, loaded, sources.add) : loaded;
       },
     });
@@ -94,7 +130,7 @@ function hookModules(channel, directory) {
     process.env[HOOKS_THREAD] = '1';
     try {
       modules.register(pathToFileURL(path.join(__dirname, 'esm_hooks.js')).href, {
-        data: { directory, appRoot: state.appRoot, port: port2 },
+        data: { directory, appRoot: state.appRoot, include: state.include, port: port2 },
         transferList: [port2],
       });
       port1.unref();
@@ -125,7 +161,9 @@ function instrumentModule(channel, url, loaded, keep) {
   if (!isApplication(file)) return loaded;
   let source = typeof loaded.source === 'string' ? loaded.source : Buffer.from(loaded.source).toString('utf8');
   if (format === 'module-typescript') {
-    source = /** @type {any} */ (Module).stripTypeScriptTypes(source);
+    const text = stripped(source);
+    if (text === null) return loaded;
+    source = text;
   }
   const answer = channel.transform(file, 'module', source);
   if ('leave' in answer) return loaded;

@@ -2,22 +2,22 @@
 'use strict';
 
 /**
- * Keeps Node's own "Debugger attached." out of the application's stderr.
+ * Keeps what Node says about its inspector out of the application's stderr.
  *
- * Node prints it from another thread whatever the options. While a function runs, file descriptor 2 means
- * /dev/null, if it can be opened again faithfully afterwards: a terminal or a pipe can (Linux), a file cannot
- * (its position is shared with others), so there the line appears.
+ * Node prints "Debugger listening" and "Debugger attached." by itself, from other threads, whatever the options. While
+ * a function runs, file descriptor 2 means /dev/null, if it can be opened again faithfully afterwards: a terminal or a
+ * pipe can (Linux). A file cannot (its position is shared with others), and neither can a socket.
  */
 
 const fs = require('fs');
 
-/** @param {() => void} action runs before the application's first line */
+/**
+ * @param {() => void} action runs before the application's first line, if it can run unheard
+ * @returns {boolean} whether it ran
+ */
 function quietly(action) {
   const kept = duplicate();
-  if (kept < 0) {
-    action();
-    return;
-  }
+  if (kept < 0) return false;
   fs.closeSync(2);
   const nothing = fs.openSync('/dev/null', 'w');
   try {
@@ -29,6 +29,7 @@ function quietly(action) {
     }
     fs.closeSync(kept);
   }
+  return true;
 }
 
 /** A second descriptor of stderr; -1 where there is none to be had. */

@@ -22,6 +22,8 @@ const state = {
   /** @type {'off'|'sampled'|'full'} */
   memory: 'sampled',
   appRoot: '',
+  /** Directories of dependencies that count as the application's. @type {string[]} */
+  include: [],
   /** @type {Spool} */
   spool: new Spool(''),
   sampling: new Sampling('off'),
