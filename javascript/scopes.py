@@ -16,7 +16,7 @@ Uses inside `with` and names reached by direct `eval` cannot be known; `Function
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -105,6 +105,7 @@ class ScopeInfo:
         static_calls: list[tuple[int, ...]],
         by_identifier: dict[int, int],
         make_reach: Callable[[], Reach],
+        undeclared: Mapping[int, Reference],
     ) -> None:
         self.functions = functions
         self.bindings = bindings
@@ -114,6 +115,8 @@ class ScopeInfo:
         self._by_identifier = by_identifier
         self._make_reach = make_reach
         self._reach: Reach | None = None
+        self.undeclared = undeclared
+        """Uses of names that nothing in the file declares, by offset."""
 
     def captures(self, function_index: int) -> tuple[Capture, ...]:
         """Return what a function takes from outside, functions inside it included, by first use."""
@@ -204,6 +207,7 @@ class _Resolver:
             by_identifier,
             # Most users ask for captures only.
             lambda: Reach(self.functions, self.walk, variables, self.unresolved),
+            {use.start: _reference(use) for use in self.unresolved},
         )
 
     def _captures(self, bindings: tuple[Binding, ...]) -> list[tuple[Capture, ...]]:
@@ -266,21 +270,15 @@ def _lookup(use: Use) -> Variable | None:
     return None
 
 
+def _reference(use: Use) -> Reference:
+    end = use.start + use.length
+    return Reference(use.start, end, use.scope.function, use.mode, use.init, use.called, use.shorthand)
+
+
 def _freeze(index: int, variable: Variable) -> Binding:
     scope = variable.scope
     uses = sorted(variable.uses, key=lambda use: use.start)
-    references = tuple(
-        Reference(
-            use.start,
-            use.start + use.length,
-            use.scope.function,
-            use.mode,
-            use.init,
-            use.called,
-            use.shorthand,
-        )
-        for use in uses
-    )
+    references = tuple(_reference(use) for use in uses)
     return Binding(
         id=index,
         name=variable.name,

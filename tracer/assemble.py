@@ -48,9 +48,7 @@ def process_ids(spool: SpoolTables) -> dict[tuple[int, int], int]:
     table = spool.process
     return {
         (int(pid), int(thread)): int(process_id)
-        for process_id, pid, thread in zip(
-            table["process_id"], table["pid"], table["thread_id"], strict=True
-        )
+        for process_id, pid, thread in zip(table["process_id"], table["pid"], table["thread_id"], strict=True)
     }
 
 
@@ -110,9 +108,7 @@ def _dense(files: Sequence[LoadedFile]) -> tuple[list[LoadedFile], NDArray[Any],
 
     While recording, ids may have gaps, because files keep the ids of the recording before.
     """
-    functions = np.full(
-        max((file.function_base + _count(file) for file in files), default=0), -1, dtype=np.int64
-    )
+    functions = np.full(max((file.function_base + _count(file) for file in files), default=0), -1, dtype=np.int64)
     numbers = np.full(max((file.file_id for file in files), default=-1) + 1, -1, dtype=np.int64)
     found: list[LoadedFile] = []
     base = 0

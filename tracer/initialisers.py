@@ -154,9 +154,7 @@ def _spread(directly: set[int], scopes: ScopeInfo, count: int) -> set[int]:
         found |= more
 
 
-def _calls_any(
-    node: Node, wanted: set[int], scopes: ScopeInfo, functions: Sequence[FunctionInfo]
-) -> bool:
+def _calls_any(node: Node, wanted: set[int], scopes: ScopeInfo, functions: Sequence[FunctionInfo]) -> bool:
     if not wanted:
         return False
     names: dict[int, int] = {}

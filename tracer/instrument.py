@@ -17,6 +17,7 @@ from pipetrace.javascript.functions import FunctionInfo
 from pipetrace.javascript.nodes import walk
 from pipetrace.javascript.parse import ParsedFile, deep_recursion, parse
 from pipetrace.javascript.scopes import ScopeInfo
+from pipetrace.tracer.instrument_links import links
 from pipetrace.tracer.instrument_plan import Plan, make_plan
 from pipetrace.tracer.instrument_walk import Walk
 
@@ -123,7 +124,8 @@ def _insert_head(
         [binding.name, parsed.lines.position(binding.declaration_start)[0], binding.scope_function]
         for binding in plan.recorded
     ]
-    roots = [f"{binding.name}:()=>{binding.name}" for binding in plan.recorded if binding.is_module_level]
+    named = [*plan.recorded, *(walk.scopes.bindings[found] for found in sorted(plan.holders))]
+    roots = [f"{binding.name}:()=>{binding.name}" for binding in named if binding.is_module_level]
     if parsed.goal == "script" and {"module", "exports"}.isdisjoint(
         binding.name for binding in walk.scopes.bindings if binding.is_module_level
     ):
@@ -136,7 +138,9 @@ def _insert_head(
     )
     arguments = ",".join(json.dumps(table, separators=(",", ":")) for table in tables)
     head = f";$pxF({file_id},{function_base},{json.dumps(parsed.path)},{arguments},{{{','.join(roots)}}},"
-    head += json.dumps(problems, separators=(",", ":")) + ");"
+    head += json.dumps(problems, separators=(",", ":"))
+    linked = links(plan, parsed, walk.scopes) if plan.memory and parsed.goal == "module" else []
+    head += ("," + json.dumps(linked, separators=(",", ":")) if linked else "") + ");"
     temporaries = walk.temporaries(0)
     if temporaries:
         head += f"let {temporaries};"

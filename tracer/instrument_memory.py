@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pipetrace.javascript.nodes import FUNCTION_TYPES, Node
 from pipetrace.javascript.scopes import Binding
 from pipetrace.javascript.trivia import find_token
+from pipetrace.tracer.instrument_patterns import pattern_text, runs_code
 from pipetrace.tracer.instrument_plan import identifiers
 
 if TYPE_CHECKING:
@@ -27,20 +28,42 @@ def _words(text: str) -> frozenset[str]:
 
 _STATELESS = _words(
     "Math Number String Symbol Date Promise Buffer Array BigInt Boolean Intl Error TypeError "
-    "RangeError RegExp console globalThis global window Atomics module __dirname __filename"
+    "RangeError RegExp console Atomics module __dirname __filename"
 )
 """Globals whose properties are not watched: they are functions or constants."""
+_READS_ARGUMENTS = {
+    "Array": _words("from fromAsync"),
+    "Buffer": _words("from concat compare"),
+    "Promise": _words("all allSettled any race withResolvers"),
+    "Atomics": None,
+    "console": None,
+}
+"""Functions of such globals whose effect on their arguments is watched all the same; None: all of them."""
 
 _PURE_CALLS = _words(
-    "require eval String Number Boolean Symbol BigInt parseInt parseFloat isNaN isFinite "
+    "require eval Number Boolean Symbol BigInt parseInt parseFloat isNaN isFinite "
     "encodeURIComponent decodeURIComponent encodeURI decodeURI escape unescape Error TypeError "
     "RangeError SyntaxError Date clearTimeout clearInterval clearImmediate RegExp"
 )
+_LANGUAGE = _words(
+    "undefined NaN Infinity arguments globalThis global process console require module exports __dirname "
+    "__filename Object Function Array Map Set WeakMap WeakSet WeakRef FinalizationRegistry Math JSON "
+    "Reflect Proxy Promise Symbol Date String Number Boolean BigInt RegExp Error AggregateError EvalError "
+    "RangeError ReferenceError SyntaxError TypeError URIError Intl Atomics ArrayBuffer SharedArrayBuffer "
+    "DataView Iterator Buffer URL URLSearchParams TextEncoder TextDecoder AbortController AbortSignal "
+    "Event EventTarget MessageChannel performance structuredClone setTimeout setInterval setImmediate "
+    "queueMicrotask clearTimeout clearInterval clearImmediate fetch Request Response Headers FormData "
+    "Blob WebAssembly crypto navigator parseInt parseFloat isNaN isFinite eval atob btoa "
+    "encodeURIComponent decodeURIComponent encodeURI decodeURI escape unescape"
+)
+"""Free names that the language and Node bind; other ones are variables that the application made without declaring."""
 _WATCHED_CONSTRUCTORS = _words(
     "Map Set WeakMap WeakSet Array Object Int8Array Uint8Array Uint8ClampedArray Int16Array "
     "Uint16Array Int32Array Uint32Array Float32Array Float64Array BigInt64Array BigUint64Array "
     "ArrayBuffer DataView SharedArrayBuffer"
 )
+_FOLLOWED_CONSTRUCTORS = _words("Promise Proxy")
+"""Constructors of the language whose result is another name for what they are handed, or for what they hand out."""
 
 
 class MemoryProbes:
@@ -51,6 +74,15 @@ class MemoryProbes:
         self.references = {
             use.start: (binding, use) for binding in walk.scopes.bindings for use in binding.references if not use.init
         }
+        self.imported = {
+            use.start: use for found in walk.plan.imports for use in walk.scopes.bindings[found].references
+        }
+        self.undeclared = {
+            start: use
+            for start, use in walk.scopes.undeclared.items()
+            if walk.text[start : use.end] not in _LANGUAGE and walk.text[start : use.end] not in _WATCHED_CONSTRUCTORS
+        }
+        """Uses of variables that nothing declares."""
 
     def visit(self, node: Node) -> bool:
         """Visit a node with its children; False leaves that to the walk."""
@@ -73,11 +105,15 @@ class MemoryProbes:
         """Return the name of the variable that identifies the scope instance; None where it is not visible."""
         walk, plan = self.walk, self.walk.plan
         home = binding.scope_function
-        if home == 0:
+        if home != 0 and home == walk.in_params:
+            return None
+        if home == 0 or plan.shapes[home] == "none":
+            # Without an identity all activations of the function count as one.
             return ""
-        if binding.scope_range in plan.loop_tokens and binding.kind not in ("var", "param", "catch"):
-            visible = binding.scope_range in walk.open_loops
-            return f"$pxl{plan.loop_tokens[binding.scope_range]}" if visible else None
+        looped = binding.scope_range in plan.loop_tokens and binding.scope_range in walk.open_loops
+        if looped and binding.kind not in ("var", "param", "catch"):
+            # Rounds of a loop without a block have no place for an identity of their own.
+            return f"$pxl{plan.loop_tokens[binding.scope_range]}"
         return f"$pxf{home}" if home in plan.function_tokens else None
 
     def hook(self, binding: Binding, mode: int, line: int, *, value: bool) -> str:
@@ -94,6 +130,12 @@ class MemoryProbes:
     def _visit_Identifier(self, node: Node) -> None:  # noqa: N802
         binding = self._recorded(node)
         if binding is None:
+            free = self._foreign_hook(node, READ)
+            if free is not None:
+                use = self.undeclared.get(node.range[0]) or self.imported[node.range[0]]
+                key = f"{node.name}:" if use.shorthand else ""
+                self.walk.before(node, f"{key}($pxs&&{free},")
+                self.walk.after(node, ")")
             return
         use = self.references[node.range[0]][1]
         if use.mode != "r":
@@ -102,6 +144,17 @@ class MemoryProbes:
         hook = self.hook(binding, READ, self.walk.line(node), value=True)
         self.walk.before(node, f"{key}($pxs&&{hook},")
         self.walk.after(node, ")")
+
+    def _foreign_hook(self, node: Node, mode: int) -> str | None:
+        """The call that records an access to a variable that this file does not declare; None for other names."""
+        if mode == READ and node.type == "Identifier":
+            binding = self.walk.scopes.binding_at(node.range[0])
+            if binding is not None and binding.id in self.walk.plan.imports:
+                number = self.walk.plan.imports[binding.id]
+                return f"$pxj({self.walk.file_id},{number},{self.walk.line(node)},{node.name})"
+        if node.type != "Identifier" or node.range[0] not in self.undeclared:
+            return None
+        return f"$pxo({json.dumps(node.name)},{mode},{self.walk.line(node)})"
 
     def _visit_VariableDeclaration(self, node: Node) -> None:  # noqa: N802
         walk = self.walk
@@ -125,12 +178,8 @@ class MemoryProbes:
     def _source_of(self, pattern: Node, value: Node) -> None:
         """Visit a value that is taken apart by a pattern."""
         walk = self.walk
-        if pattern.type == "ArrayPattern":
-            walk.wrap(value, "$pxI(", f",{walk.line(value)})")
-        elif pattern.type == "ObjectPattern":
-            keys = [_constant_key(member) for member in pattern.properties if member.type == "Property"]
-            names = json.dumps([key for key in keys if key is not None], separators=(",", ":"))
-            walk.wrap(value, "$pxD(", f",{names},{walk.line(value)})")
+        if pattern.type in ("ArrayPattern", "ObjectPattern"):
+            walk.wrap(value, "$pxD(", f",{pattern_text(pattern)},{walk.line(value)})")
         else:
             walk.visit(value)
 
@@ -163,25 +212,67 @@ class MemoryProbes:
 
     def _visit_AssignmentExpression(self, node: Node) -> None:  # noqa: N802
         walk = self.walk
-        left, line = node.left, walk.line(node)
+        left, right, line = node.left, node.right, walk.line(node)
+        plain = node.operator == "="
+        # What the right side runs comes before the write, and after an `await` there it is another invocation.
+        late = not walk.bare and runs_code(right) and right.type != "ClassExpression"
         if left.type == "MemberExpression":
-            mode = WRITE if node.operator == "=" and not self._rereads(left, node.right) else BOTH
-            self._member(left, mode)
-            walk.visit(node.right)
+            probe = self._late_probe(left) if late else None
+            if probe is None:
+                self._member(left, WRITE if plain and not self._rereads(left, right) else BOTH)
+                self._source_of(left, right)
+            else:
+                self._member(left, 0 if plain else READ)
+                self._later(right, probe)
             return
-        bindings = [(name, binding) for name in identifiers(left) if (binding := self._recorded(name)) is not None]
-        if bindings:
-            hooks = [
-                self.hook(binding, mode, line, value=mode == BOTH)
-                for _, binding in bindings
-                for mode in [WRITE if node.operator == "=" and not self._reads(binding, node.right) else BOTH]
-            ]
-            walk.before(node, f"($pxs&&({','.join(hooks)}),")
+        hooks: list[tuple[str | None, str | None]] = []
+        for name in identifiers(left):
+            binding = self._recorded(name)
+            if binding is not None:
+                reread = not plain or (not late and self._reads(binding, right))
+                before = self.hook(binding, BOTH if reread and not late else READ, line, value=reread)
+                after = self.hook(binding, WRITE, line, value=False)
+                hooks.append((before if reread or not late else None, after))
+                if not reread and not late:
+                    hooks[-1] = (after, None)
+            else:
+                free = self._foreign_hook(name, WRITE if plain else BOTH)
+                if free is not None:
+                    hooks.append((free, None))
+        first = [before for before, _ in hooks if before is not None]
+        last = [after for _, after in hooks if after is not None] if late else []
+        if first:
+            walk.before(node, f"($pxs&&({','.join(first)}),")
         if left.type != "Identifier":
             self._pattern(left)
-        self._source_of(left, node.right)
-        if bindings:
+        if last:
+            self._later(right, ",".join(last), left)
+        else:
+            self._source_of(left, right)
+        if first:
             walk.after(node, ")")
+
+    def _later(self, value: Node, probe: str, pattern: Node | None = None) -> None:
+        """Visit a value, and put a probe between its evaluation and its use."""
+        walk = self.walk
+        held = walk.temporary(0)
+        walk.before(value, f"({held}=(")
+        if pattern is None:
+            walk.visit(value)
+        else:
+            self._source_of(pattern, value)
+        walk.after(value, f"),$pxs&&({probe}),{held})")
+
+    def _late_probe(self, left: Node) -> str | None:
+        """The probe of a write that can stand behind the right side: of objects that have an unchanging name."""
+        target = left.object
+        if target.type == "Identifier":
+            binding = self.walk.scopes.binding_at(target.range[0])
+            if binding is None or binding.reassigned:
+                return None
+        elif target.type != "ThisExpression" or self.walk.function.kind == "constructor":
+            return None
+        return f"$pxw({self._text(target)},{_literal_key(left)},{self.walk.line(left.property)},{WRITE})"
 
     def _reads(self, binding: Binding, node: Node) -> bool:
         start, end = node.range
@@ -197,11 +288,13 @@ class MemoryProbes:
         if argument.type == "MemberExpression":
             self._member(argument, BOTH)
             return
-        binding = self._recorded(argument) if argument.type == "Identifier" else None
-        if binding is None:
+        if argument.type != "Identifier":
             return
-        self.walk.before(node, f"($pxs&&{self.hook(binding, BOTH, self.walk.line(node), value=True)},")
-        self.walk.after(node, ")")
+        binding, line = self._recorded(argument), self.walk.line(node)
+        hook = self._foreign_hook(argument, BOTH) if binding is None else self.hook(binding, BOTH, line, value=True)
+        if hook is not None:
+            self.walk.before(node, f"($pxs&&{hook},")
+            self.walk.after(node, ")")
 
     # -- properties ---------------------------------------------------------------------------------
 
@@ -209,14 +302,31 @@ class MemoryProbes:
         self._member(node, READ)
 
     def _visit_UnaryExpression(self, node: Node) -> None:  # noqa: N802
-        argument = node.argument
+        walk, argument = self.walk, node.argument
         if node.operator == "delete":
             if argument.type == "MemberExpression":
                 self._member(argument, WRITE)
             elif argument.type == "ChainExpression":
-                self.walk.children(argument.expression)
+                split = walk.chains.begin(argument, deletes=node)
+                if split and argument.expression.type == "MemberExpression":
+                    self._member(argument.expression, WRITE)
+                else:
+                    walk.children(argument.expression)
+                if split:
+                    walk.chains.end(argument, split)
             return
-        self.walk.visit(argument)
+        free = self._foreign_hook(argument, READ) if node.operator == "typeof" else None
+        if free is not None:
+            walk.before(node, f"($pxs&&{free},")
+            walk.after(node, ")")
+            return
+        walk.visit(argument)
+
+    def _visit_ChainExpression(self, node: Node) -> None:  # noqa: N802
+        split = self.walk.chains.begin(node)
+        self.walk.children(node)
+        if split:
+            self.walk.chains.end(node, split)
 
     def _visit_BinaryExpression(self, node: Node) -> None:  # noqa: N802
         walk = self.walk
@@ -224,37 +334,113 @@ class MemoryProbes:
             walk.visit(node.left)
         if node.operator == "in":
             walk.wrap(node.right, "$pxI(", f",{walk.line(node.right)})")
+        elif node.operator == "+" and _is_text(node.left):
+            self._shown(node.right)
         else:
             walk.visit(node.right)
 
+    def _visit_TemplateLiteral(self, node: Node) -> None:  # noqa: N802
+        for inner in node.expressions:
+            self._shown(inner)
+
+    def _shown(self, node: Node) -> None:
+        """Visit a value that becomes text, which reads the elements of an array."""
+        if node.type in ("Identifier", "MemberExpression", "ThisExpression"):
+            self.walk.wrap(node, "$pxI(", f",{self.walk.line(node)})")
+        else:
+            self.walk.visit(node)
+
+    def _visit_TaggedTemplateExpression(self, node: Node) -> None:  # noqa: N802
+        walk, tag = self.walk, node.tag
+        if tag.type == "Identifier" and not self._is_function(tag):
+            self._either(tag, f"$pxf({tag.name},{walk.site(node, tag)})", tag.name)
+        elif tag.type == "MemberExpression" and not tag.computed:
+            self._method(node, tag)
+        else:
+            walk.visit(tag)
+        walk.visit(node.quasi)
+
+    def _is_function(self, node: Node) -> bool:
+        binding = self.walk.scopes.binding_at(node.range[0])
+        return binding is not None and binding.id in self.walk.plan.function_of_binding
+
     def _member(self, node: Node, mode: int) -> None:
+        """Visit a member access; mode 0 is one whose probe stands elsewhere."""
         walk = self.walk
         target = node.object
         key = _literal_key(node)
         line = walk.line(node.property)
         extra = "" if mode == READ else f",{mode}"
-        if target.type == "Super" or target.type == "MetaProperty" or _optional_before(target):
+        held = walk.chains.name_of(node)
+        if held is not None:
+            walk.visit(target)
+            probe = f"{'$pxg' if mode == READ else '$pxw'}({held},{key},{line}{extra})"
+            walk.chains.put(node, f"($pxs?{probe}:{held})")
+        elif target.type == "Super":
+            self._super(node, key, mode, line)
+        elif mode == 0 or target.type == "MetaProperty" or self._optional_before(target):
             walk.visit(target)
         elif target.type == "Identifier" and self._free(target) and self._stateless(target.name):
             pass
         elif mode == WRITE and target.type == "ThisExpression" and walk.function.kind == "constructor":
             pass  # the object is being made, and nobody else has it
         elif self._simple(target):
+            self._note_holder(target, mode)
             name = self._text(target)
-            probe = f"{'$pxg' if mode == READ else '$pxw'}({name},{key},{line}{extra})"
-            self._either(target, probe, name)
+            probe = self._namespace(target, node) + f"{'$pxg' if mode == READ else '$pxw'}({name},{key},{line}{extra})"
+            self._either(target, f"({probe})" if probe.startswith("$pxj") else probe, name)
         else:
-            probe = "$pxG(" if mode == READ else "$pxV("
-            self._wrapped(target, probe, f",{key},{line}{extra})")
+            if target.type == "MemberExpression" and not target.computed and target.property.name == "prototype":
+                self._note_holder(target.object, mode)
+            self._wrapped(target, "$pxG(" if mode == READ else "$pxV(", f",{key},{line}{extra})")
         if node.computed:
             walk.visit(node.property)
+
+    def _note_holder(self, target: Node, mode: int) -> None:
+        """Keep functions and classes in mind that serve as an object with changing properties."""
+        binding = self.walk.scopes.binding_at(target.range[0]) if target.type == "Identifier" else None
+        if binding is not None and mode != READ and binding.id not in self.walk.plan.variable:
+            self.walk.plan.holders.add(binding.id)
+
+    def _namespace(self, target: Node, member: Node) -> str:
+        """The additional probe of `space.name`, where `space` is what a module of the application exports."""
+        walk = self.walk
+        binding = walk.scopes.binding_at(target.range[0]) if target.type == "Identifier" else None
+        specifier = walk.plan.namespaces.get(binding.id) if binding is not None else None
+        if specifier is None or member.computed:
+            return ""
+        number = walk.plan.foreign(specifier, member.property.name)
+        return f"$pxj({walk.file_id},{number},{walk.line(member.property)}),"
+
+    def _super(self, node: Node, key: str, mode: int, line: int) -> None:
+        """`super.x` means the object itself when it is written; the probe goes into the brackets of `super["x"]`."""
+        walk = self.walk
+        if walk.function.kind == "constructor" or node.computed or mode == 0:
+            return
+        dot = find_token(walk.text, node.object.range[1], ".")
+        probe = f"$pxg(this,{key},{line})" if mode == READ else f"$pxw(this,{key},{line},{mode})"
+        walk.edits.replace(dot, dot + 1, "[")
+        walk.edits.replace(node.property.range[0], node.property.range[1], f"($pxs&&{probe},{key})]")
+
+    def _optional_before(self, node: Node) -> bool:
+        """Whether a link of an optional chain stands in front, so that wrapping would end the chain too early."""
+        while node.type in ("MemberExpression", "CallExpression"):
+            if node.optional and self.walk.chains.name_of(node) is None:
+                return True
+            node = node.object if node.type == "MemberExpression" else node.callee
+        return False
 
     def _either(self, target: Node, probe: str, name: str) -> None:
         """Put `(flag ? probe : name)` around a name, with the probe of the variable itself where it has one."""
         walk = self.walk
         binding = self._recorded(target) if target.type == "Identifier" else None
-        if binding is not None:
-            probe = f"({self.hook(binding, READ, walk.line(target), value=True)},{probe})"
+        hook = (
+            self._foreign_hook(target, READ)
+            if binding is None
+            else self.hook(binding, READ, walk.line(target), value=True)
+        )
+        if hook is not None:
+            probe = f"({hook},{probe})"
         walk.before(target, f"($pxs?{probe}:")
         walk.after(target, ")")
 
@@ -279,14 +465,28 @@ class MemoryProbes:
 
     def loop(self, node: Node) -> None:
         """Visit a `for … in` or `for … of`."""
-        walk = self.walk
-        if node.left.type == "VariableDeclaration":
-            for one in node.left.declarations:
-                self._pattern(one.id)
-        elif node.left.type != "Identifier":
-            self._pattern(node.left)
-        walk.wrap(node.right, "$pxI(", f",{walk.line(node.right)})")
+        walk, left, line = self.walk, node.left, self.walk.line(node.right)
+        target = left
+        if left.type == "VariableDeclaration":
+            target = left.declarations[0].id
+            self._pattern(target)
+        elif left.type != "Identifier":
+            self._pattern(left)
+        written = [hook for name in identifiers(target) if (hook := self._assigned(name, line)) is not None]
+        if written and target is left:
+            # Once for all rounds.
+            walk.before(node.right, f"($pxs&&({','.join(written)}),")
+        if node.type == "ForOfStatement" and target.type in ("ObjectPattern", "ArrayPattern"):
+            walk.wrap(node.right, "$pxe(", f",{pattern_text(target)},{line})")
+        else:
+            walk.wrap(node.right, "$pxI(", f",{line})")
+        if written and target is left:
+            walk.after(node.right, ")")
         self._body(node)
+
+    def _assigned(self, name: Node, line: int) -> str | None:
+        binding = self._recorded(name)
+        return self._foreign_hook(name, WRITE) if binding is None else self.hook(binding, WRITE, line, value=False)
 
     def _visit_ForStatement(self, node: Node) -> None:  # noqa: N802
         for child in (node.init, node.test, node.update):
@@ -312,7 +512,11 @@ class MemoryProbes:
     def _callee(self, node: Node) -> None:
         walk, callee = self.walk, node.callee
         kind = callee.type
-        if kind == "MemberExpression":
+        held = walk.chains.name_of(node)
+        if held is not None:
+            walk.visit(callee)
+            walk.chains.put(node, f"($pxs?$pxf({held},{walk.site(node, callee)}):{held})")
+        elif kind == "MemberExpression":
             self._method(node, callee)
         elif kind == "Identifier":
             binding = walk.scopes.binding_at(callee.range[0])
@@ -326,7 +530,10 @@ class MemoryProbes:
             self._either(callee, f"$pxf({callee.name},{walk.site(node, callee)})", callee.name)
         elif kind in ("Super", "Import"):
             return
-        elif kind in FUNCTION_TYPES or kind == "ChainExpression" or _optional_before(callee):
+        elif kind == "ChainExpression":
+            # Rewriting it would lose the object that is called.
+            walk.children(callee)
+        elif kind in FUNCTION_TYPES or self._optional_before(callee):
             walk.visit(callee)
         else:
             walk.wrap(callee, "$pxH(", f",{walk.site(node, callee)})")
@@ -334,15 +541,23 @@ class MemoryProbes:
     def _method(self, node: Node, callee: Node) -> None:
         walk, target = self.walk, callee.object
         private = callee.property.type == "PrivateIdentifier"
-        if target.type in ("Super", "MetaProperty") or _optional_before(target) or private:
+        held = walk.chains.name_of(callee)
+        if held is not None and not private and (not callee.computed or callee.property.type == "Literal"):
+            walk.visit(target)
+            walk.chains.put(callee, f"($pxs?$pxk({held},{_name_of(callee)},{walk.site(node, callee)}):{held})")
+            return
+        if held is not None or target.type in ("Super", "MetaProperty") or self._optional_before(target) or private:
             self._member(callee, READ)
             return
         if target.type == "Identifier" and self._free(target) and self._stateless(target.name):
             if callee.computed:
                 walk.visit(callee.property)
-            return
+                return
+            watched = _READS_ARGUMENTS.get(target.name, frozenset())
+            if watched is not None and callee.property.name not in watched:
+                return
         if callee.computed and callee.property.type != "Literal":
-            if walk.bare or callee.optional:
+            if walk.bare or callee.optional or walk.chains.is_behind(callee):
                 self._member(callee, READ)
             else:
                 self._computed_method(node, callee)
@@ -386,13 +601,17 @@ class MemoryProbes:
             held = walk.temporary(0) if not walk.bare else ""
             if held:
                 walk.before(node, f"({held}=")
+            followed = self._free(callee)
             for argument in node.arguments:
-                walk.visit(argument)
+                if followed and argument.type not in ("SpreadElement", "Literal"):
+                    walk.wrap(argument, "$pxI(", f",{walk.line(argument)})")
+                else:
+                    walk.visit(argument)
             if held:
                 walk.after(node, f",$pxs&&$pxn({held},{walk.line(node)},{walk.file_id}),{held})")
             return
         if callee.type == "Identifier":
-            if not self._free(callee):
+            if not self._free(callee) or callee.name in _FOLLOWED_CONSTRUCTORS:
                 self._either(callee, f"$pxc({callee.name},{walk.site(node, callee)})", callee.name)
         elif callee.type in FUNCTION_TYPES or callee.type in ("ClassExpression", "MetaProperty") or walk.bare:
             walk.visit(callee)
@@ -428,13 +647,13 @@ class MemoryProbes:
         walk.after(node, f",$pxs&&$pxn({held},{walk.line(node)},{walk.file_id}),{held})")
 
 
-def _optional_before(node: Node) -> bool:
-    """Whether a link of an optional chain stands in front, so that wrapping would end the chain too early."""
-    while node.type in ("MemberExpression", "CallExpression"):
-        if node.optional:
+def _is_text(node: Node) -> bool:
+    """Whether an expression is certainly a string, so that `+` makes text of what it adds."""
+    while node.type == "BinaryExpression" and node.operator == "+":
+        if node.right.type == "TemplateLiteral" or (node.right.type == "Literal" and isinstance(node.right.value, str)):
             return True
-        node = node.object if node.type == "MemberExpression" else node.callee
-    return False
+        node = node.left
+    return node.type == "TemplateLiteral" or (node.type == "Literal" and isinstance(node.value, str))
 
 
 def _called(node: Node) -> bool:
@@ -473,10 +692,3 @@ def _name_of(callee: Node) -> str:
         return json.dumps(callee.property.name)
     value = callee.property.value
     return json.dumps(value) if isinstance(value, str) else str(callee.property.raw)
-
-
-def _constant_key(member: Node) -> str | None:
-    key = member.key
-    if member.computed:
-        return None
-    return str(key.name) if key.type == "Identifier" else str(key.value)

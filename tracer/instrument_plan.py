@@ -34,8 +34,22 @@ class Plan:
     """Range of a scope inside a loop → number of its token."""
     function_of_binding: dict[int, int] = field(default_factory=dict)
     """Binding id → index of the function that it always means."""
+    imports: dict[int, int] = field(default_factory=dict)
+    """Binding id of an imported name → index in `foreigns`."""
+    namespaces: dict[int, str] = field(default_factory=dict)
+    """Binding id of `import * as` → specifier."""
+    foreigns: list[tuple[str, str]] = field(default_factory=list)
+    """Variables of other modules: specifier and exported name."""
+    holders: set[int] = field(default_factory=set)
+    """Binding ids of functions and classes whose properties are assigned."""
     passes: set[tuple[int, int]] = field(default_factory=set)
     """(caller, callee) where the caller's text hands the callee to a call."""
+
+    def foreign(self, specifier: str, name: str) -> int:
+        """Return the index of a variable of another module."""
+        if (specifier, name) not in self.foreigns:
+            self.foreigns.append((specifier, name))
+        return self.foreigns.index((specifier, name))
 
 
 def make_plan(parsed: ParsedFile, scopes: ScopeInfo, functions: Sequence[FunctionInfo], *, memory: bool) -> Plan:
@@ -86,7 +100,7 @@ def _shape(plan: Plan, scopes: ScopeInfo, info: FunctionInfo, leaf: bool) -> Sha
         return "generator"
     if leaf and info.kind in ("constructor", "getter", "setter"):
         # Nobody registers these; what they touch counts for whoever constructs or reads.
-        return "none"
+        return "plain" if any(capture.writes for capture in scopes.captures(info.index)) else "none"
     if leaf and info.kind in ("declaration", "function", "arrow") and not scopes.functions[0].uses_eval:
         for binding_id, index in plan.function_of_binding.items():
             if index == info.index:
@@ -151,14 +165,19 @@ def identifiers(pattern: Node) -> list[Node]:
 
 
 def _choose_variables(plan: Plan, parsed: ParsedFile, scopes: ScopeInfo, functions: Sequence[FunctionInfo]) -> None:
+    shared: set[int] = set()
+    if parsed.goal == "module":
+        # Imported here, because it builds on this module.
+        from pipetrace.tracer.instrument_links import exported_bindings, find_imports
+
+        find_imports(plan, parsed, scopes)
+        shared = {binding.id for binding in exported_bindings(parsed, scopes).values()}
     initialisers = _initialisers(parsed.tree)
     for binding in scopes.bindings:
-        if not binding.captured or _constant(binding, plan, initialisers):
+        if not (binding.captured or binding.id in shared) or _constant(binding, plan, initialisers):
             continue
         home = functions[binding.scope_function]
-        if home.index:
-            if plan.shapes[home.index] == "none" or home.uses_with:
-                continue
+        if home.index and plan.shapes[home.index] != "none" and not home.uses_with:
             if binding.in_loop and binding.kind in ("let", "const", "class", "function"):
                 plan.loop_tokens.setdefault(binding.scope_range, len(plan.loop_tokens))
             plan.function_tokens.add(home.index)

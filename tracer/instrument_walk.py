@@ -15,7 +15,9 @@ from pipetrace.javascript.functions import FunctionInfo
 from pipetrace.javascript.nodes import FUNCTION_TYPES, Node, code_children
 from pipetrace.javascript.parse import ParsedFile
 from pipetrace.javascript.scopes import ScopeInfo
+from pipetrace.tracer.instrument_chains import Chains
 from pipetrace.tracer.instrument_memory import MemoryProbes
+from pipetrace.tracer.instrument_patterns import movable_patterns, parameter_pattern, pattern_text, without_line_breaks
 from pipetrace.tracer.instrument_plan import Plan, identifiers
 
 if TYPE_CHECKING:
@@ -57,13 +59,19 @@ class Walk:
         self._statement_lists: set[int] = set()
         self.open_loops: list[tuple[int, int]] = []
         """Ranges of the loop scopes whose token is visible here."""
+        self.chains = Chains(self)
         self.memory = MemoryProbes(self) if plan.memory else None
+        self.in_params: int | None = None
+        """The function whose parameters are visited."""
+        self._taken = ""
+        """Declarations that take the parameters of the current function apart."""
 
     # -- text ---------------------------------------------------------------------------------------
 
     def before(self, node: Node, text: str) -> None:
         """Insert in front of a node, inside of parentheses around it."""
-        self.edits.insert(node.range[0], text)
+        if not self.chains.front(node, text):
+            self.edits.insert(node.range[0], text)
 
     def after(self, node: Node, text: str) -> None:
         """Insert behind a node."""
@@ -226,8 +234,9 @@ class Walk:
         if self.shape != "promise":
             self.children(node)
             return
+        line = f",{self.line(node)}" if self.memory is not None else ""
         self.before(node, "$pxB($pxi,")
-        self.wrap(node.argument, "$pxA($pxi,", ")")
+        self.wrap(node.argument, "$pxA($pxi,", f"{line})")
         self.after(node, ")")
 
     def _visit_YieldExpression(self, node: Node) -> None:  # noqa: N802
@@ -257,7 +266,10 @@ class Walk:
                 self.children(node)
             return
         self.visit(node.left)
-        self.wrap(node.right, "$pxW($pxi,", ")")
+        if self.memory is not None and not self.quiet:
+            self.wrap(node.right, "$pxW($pxi,$pxI(", f",{self.line(node.right)}))")
+        else:
+            self.wrap(node.right, "$pxW($pxi,", ")")
         if node.body.type == "BlockStatement":
             self.edits.insert(node.body.range[0] + 1, "$pxC($pxi);")
             with self.block(node.body, tuple(node.range)):
@@ -288,21 +300,30 @@ class Walk:
 
     @contextmanager
     def _inside(self, info: FunctionInfo) -> Iterator[None]:
-        outer = self.function, self.quiet, self.bare, self.depth, self.open_loops
+        outer = self.function, self.quiet, self.bare, self.depth, self.open_loops, self._taken, self.in_params
         self.function, self.bare, self.depth = info, 0, 0
         self.open_loops = list(self.open_loops)
         yield
-        self.function, self.quiet, self.bare, self.depth, self.open_loops = outer
+        self.function, self.quiet, self.bare, self.depth, self.open_loops, self._taken, self.in_params = outer
 
     def _function(self, node: Node) -> None:
         info = self._by_node[id(node)]
+        outer_params = self.in_params
         with self._inside(info):
-            self.quiet += 1
+            self.in_params = info.index
+            # Inside of parameters, what identifies the scope of the function around is not declared yet.
+            self.quiet += outer_params is not None
             self.bare += 1
+            moved = self._moved_patterns(info, node)
             for param in node.params:
-                self.visit(param)
-            self.quiet -= 1
+                pattern = parameter_pattern(param)
+                if pattern in moved:
+                    self.visit(param.right if param.type == "AssignmentPattern" else None)
+                else:
+                    self.visit(param)
+            self.in_params = None
             self.bare -= 1
+            self._taken = self._take_apart(moved)
             if self.plan.shapes[info.index] == "none":
                 self._untracked(info, node)
             elif info.expression_body:
@@ -312,21 +333,46 @@ class Walk:
             else:
                 self._block_body(info, node)
 
+    def _moved_patterns(self, info: FunctionInfo, node: Node) -> list[Node]:
+        """The patterns among the parameters that the body takes apart instead."""
+        if self.memory is None or self.quiet or info.uses_arguments or info.uses_eval or info.uses_with:
+            return []
+        if info.index in self.plan.split:
+            return []
+        return movable_patterns(node, self.text)
+
+    def _take_apart(self, moved: list[Node]) -> str:
+        """Put a name in the place of each pattern, and return the declarations that take the values apart."""
+        text = ""
+        for number, pattern in enumerate(moved):
+            source, breaks = without_line_breaks(self.text[pattern.range[0] : pattern.range[1]])
+            name = f"$pxp{number}"
+            self.edits.replace(pattern.range[0], pattern.range[1], name + breaks)
+            # Of what cannot be taken apart the engine tells by the pattern in the parameters.
+            text += f"{name}==null&&(({source})=>{{}})({name});"
+            text += f"let {source}=$pxs?$pxD({name},{pattern_text(pattern)},{self.line(pattern)}):{name};"
+        return text
+
     def _untracked(self, info: FunctionInfo, node: Node) -> None:
         if info.uses_with:
             self.quiet += 1
+        taken = self._taken
         if info.expression_body:
             self.bare += 1
             self.visit(node.body)
             self.bare -= 1
+            if taken:
+                self.edits.insert(info.body_start, f"{{{taken}return (", order=-5)
+                self.edits.insert(info.body_end, ")}")
             return
         self.statements(node.body.body)
         temporaries = self.temporaries(info.index)
-        if temporaries:
-            self.edits.insert(info.statements_start, f";let {temporaries};", order=-5)
+        if temporaries or taken:
+            head = f";let {temporaries};" if temporaries else ";"
+            self.edits.insert(info.statements_start, head + taken, order=-5)
 
     def _expression_body(self, info: FunctionInfo, node: Node) -> None:
-        query, body = self._query(info), node.body
+        query, body = self._query(info) + self._taken, node.body
         sequence = body.type == "SequenceExpression"
         self.visit(body)
         self.edits.insert(
@@ -338,8 +384,9 @@ class Walk:
 
     def _block_body(self, info: FunctionInfo, node: Node) -> None:
         statements = node.body.body
+        taken = self._taken
         self.statements(statements)
-        head = f";{self._frame(info)}try{{{self._query(info)}"
+        head = f";{self._frame(info)}try{{{self._query(info)}{taken}"
         self.edits.insert(info.statements_start, head, order=-5)
         ends = bool(statements) and statements[-1].type in ("ReturnStatement", "ThrowStatement")
         tail = "" if ends else ";$pxR($pxi);"
@@ -382,7 +429,13 @@ class Walk:
         if info.uses_arguments and info.kind != "arrow":
             arguments = "arguments"
         else:
-            arguments = "[" + ",".join(_argument(param) for param in info.node.params) + "]"
+            moved = iter(range(len(info.node.params)))
+            arguments = "["
+            arguments += ",".join(
+                f"$pxp{next(moved)}" if self._taken and parameter_pattern(param) is not None else _argument(param)
+                for param in info.node.params
+            )
+            arguments += "]"
         local = [capture.name for capture in self.scopes.captures(info.index) if capture.scope_function != 0][:24]
         captures = ",{" + ",".join(f"{name}:()=>{name}" for name in local) + "}" if local else ""
         return f"$pxq&&$pxQ($pxi,{this},{arguments}{captures});"

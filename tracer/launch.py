@@ -94,9 +94,7 @@ def start(command: Command, env: Mapping[str, str], *, stdout: int | None = None
 def _raise_missing(program: str) -> None:
     path = Path(program)
     if re.fullmatch(r"node(js)?", path.name):
-        raise PipetraceError(
-            f"{program} was not found; install Node.js {OLDEST_NODE} or newer, or put it on the PATH."
-        )
+        raise PipetraceError(f"{program} was not found; install Node.js {OLDEST_NODE} or newer, or put it on the PATH.")
     if path.is_file():
         cure = f"start it with: node {program}" if path.suffix in (".js", ".cjs", ".mjs") else "make it executable"
         raise PipetraceError(f"{program} is not executable; {cure}")

@@ -82,9 +82,7 @@ def read_listeners(file: Path) -> list[Listener]:
     return sorted(found, key=lambda listener: listener.index)
 
 
-def wait_for_listener(
-    file: Path, process: Process, timeout_s: float, kind: Kind | None = None
-) -> list[Listener]:
+def wait_for_listener(file: Path, process: Process, timeout_s: float, kind: Kind | None = None) -> list[Listener]:
     """Return the servers once one (of a kind) listens and no other followed for a moment.
 
     Raises PipetraceError when the process ends first, or when none listens within `timeout_s`.

@@ -104,9 +104,7 @@ def sample_table(
                 taken.add(index)
                 figures = said[index][1:]
             rows.append((process_id, sample.t_ns, sample.cpu_percent, sample.rss_bytes, *figures))
-        rows += [
-            (process_id, line[0], None, None, *line[1:]) for index, line in enumerate(said) if index not in taken
-        ]
+        rows += [(process_id, line[0], None, None, *line[1:]) for index, line in enumerate(said) if index not in taken]
     rows.sort(key=lambda row: (row[0], row[1]))
     names = (
         "process_id", "t_ns", "cpu_percent", "rss_bytes", "heap_bytes", "loop_delay_mean_ns",

@@ -254,9 +254,7 @@ def app_name(app_root: Path) -> str:
     return app_root.name or "app"
 
 
-def _nothing_ran(
-    following: Following, candidate: Candidate | None, ending: Ending, status: int
-) -> PipetraceError:
+def _nothing_ran(following: Following, candidate: Candidate | None, ending: Ending, status: int) -> PipetraceError:
     """Say why there is nothing: no node process, no module of the application, or an agent that failed."""
     by_itself = ending is Ending.BY_ITSELF
     how = f" and ended with {describe_status(status)} (what it printed stands above)" if by_itself else ""
@@ -331,9 +329,7 @@ def _overhead(
     }
 
 
-def _remarks(
-    following: Following, files: list[Any], partial: str, captured: Captured | None
-) -> Iterator[str]:
+def _remarks(following: Following, files: list[Any], partial: str, captured: Captured | None) -> Iterator[str]:
     for file in files:
         if file.status != "instrumented":
             yield f"{file.path} was left alone: {file.reason}"

@@ -29,6 +29,7 @@ class StaticFile:
     foreign_calls: tuple[Call, ...]
     """Calls of what other modules export."""
     exports: tuple[Export, ...]
+
     def to_json(self) -> dict[str, Any]:
         """Return the data as JSON values."""
         return asdict(self)
@@ -110,10 +111,7 @@ def static_tables(files: Sequence[LoadedFile]) -> dict[str, dict[str, list[Any]]
     tables: dict[str, list[dict[str, Any]]] = {"file": [], "function": [], "capture": [], "static_call": []}
     for file in files:
         tables["file"].append(
-            {
-                name: getattr(file, name)
-                for name in ("file_id", "path", "sha256", "format", "size", "status", "reason")
-            }
+            {name: getattr(file, name) for name in ("file_id", "path", "sha256", "format", "size", "status", "reason")}
         )
         if file.static is None:
             continue
@@ -166,9 +164,7 @@ def _across_files(files: Sequence[LoadedFile]) -> set[tuple[int, int]]:
     return found
 
 
-def _exported(
-    by_path: Mapping[str, LoadedFile], importer: str, specifier: str, name: str, hops: int
-) -> int | None:
+def _exported(by_path: Mapping[str, LoadedFile], importer: str, specifier: str, name: str, hops: int) -> int | None:
     """Return the id of the function that a module exports under a name, followed through re-exports."""
     target = _resolve(by_path, importer, specifier)
     if target is None or target.static is None or hops == 0:

@@ -32,6 +32,8 @@ class Texts:
         (directory / "config.json").write_text(json.dumps({"app_root": str(root), "memory": memory}))
         self.root, self.memory = root, memory
         self.names: list[str] = []
+        self.paths: list[str] = []
+        """Of each function the file it stands in."""
         self.files = 0
         self.refused: list[str] = []
         self.lock = threading.Lock()
@@ -73,6 +75,7 @@ class Texts:
             )
             self.files += 1
             self.names += [info.name or f"{info.kind}@{info.line}" for info in functions]
+            self.paths += [path] * len(functions)
             return {
                 "code": made.code, "spans": made.spans, "fresh": True, "file_id": self.files - 1,
                 "function_base": base, "functions": len(functions),
@@ -85,6 +88,11 @@ class Recorded(NamedTuple):
     stdout: str
     status: int
     refused: list[str]
+    paths: list[str]
+
+    def file_of(self, function: int) -> str:
+        """The file that a function stands in, relative to the program's directory."""
+        return self.paths[function]
 
     def invocations(self) -> list[dict[str, Any]]:
         columns = self.tables.invocation
@@ -154,4 +162,7 @@ class Runner:
         finally:
             process.kill()
         shown = "".join(line for line in errors.splitlines(True) if "ebugger" not in line and "inspector" not in line)
-        return Recorded(read_spool(directory / "spool"), texts.names, out + shown, process.returncode, texts.refused)
+        status = process.returncode
+        return Recorded(
+            read_spool(directory / "spool"), texts.names, out + shown, status, texts.refused, texts.paths
+        )

@@ -76,7 +76,13 @@ def test_leaf_that_escapes_gets_an_entry() -> None:
         ("delete o.p", ';delete ($pxs?$pxw(o,"p",1,2):o).p'),
         ("v = o[k]", ";v = ($pxs?$pxg(o,0,1):o)[k]"),
         ("v = a().b", ';v = $pxG(($pxs?$pxf(a,196608):a)(),"b",1).b'),
-        ("v = a?.b.c", ';v = ($pxs?$pxg(a,"b",1):a)?.b.c'),
+        ("v = a?.b", ';v = ($pxs?$pxg(a,"b",1):a)?.b'),
+        ("v = a?.b.c", ';v = (($px1=a)==null?void 0:$pxG(($pxs?$pxg($px1,"b",1):$px1).b,"c",1).c)'),
+        (
+            "a?.b.m(1)",
+            ';(($px1=a)==null?void 0:$pxK(($pxs?$pxg($px1,"b",1):$px1).b,"m",196608).m(1))',
+        ),
+        ("delete a?.b", '; (($px1=a)==null?true:delete ($pxs?$pxw($px1,"b",1,2):$px1).b)'),
         ("o.m(1)", ';($pxs?$pxk(o,"m",196608):o).m(1)'),
         ("v = Math.max(1, 2)", ";v = Math.max(1, 2)"),
         ("for (const x of xs) ;", "for (const x of $pxI(xs,1)) ;"),
@@ -84,7 +90,55 @@ def test_leaf_that_escapes_gets_an_entry() -> None:
     ],
 )
 def test_accesses(text: str, expected: str) -> None:
+    assert code("var v, o, k, a, xs; " + text).partition("var v, o, k, a, xs; ")[2] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("v = o", ';($pxs&&($pxo("v",2,1)),v = ($pxs&&$pxo("o",1,1),o))'),
+        ("n++", ';($pxs&&$pxo("n",3,1),n++)'),
+        ("typeof n", ';($pxs&&$pxo("n",1,1),typeof n)'),
+        (
+            "v = {n}",
+            'let $px0;;($pxs&&($pxo("v",2,1)),v = ($px0={n:($pxs&&$pxo("n",1,1),n)},$pxs&&$pxn($px0,1,3),$px0))',
+        ),
+        ("f(1)", ';($pxs?($pxo("f",1,1),$pxf(f,196608)):f)(1)'),
+    ],
+)
+def test_undeclared_names_are_variables_of_the_global_object(text: str, expected: str) -> None:
     assert code(text) == expected
+
+
+def test_patterns_of_parameters_are_taken_apart_in_the_body() -> None:
+    text = code("exports.f = ({ a,\n b: { c } = {} }, d) => a")
+    assert text == (
+        ";exports.f = ($pxp0\n, d) => {const $pxi=$pxE(101);try{$pxq&&$pxQ($pxi,void 0,[$pxp0,d]);"
+        "$pxp0==null&&(({ a,  b: { c } = {} })=>{})($pxp0);"
+        'let { a,  b: { c } = {} }=$pxs?$pxD($pxp0,[["a"],["b",[["c"]]]],1):$pxp0;'
+        "return $pxR($pxi,a)}finally{$pxX($pxi)}}"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "exports.f = function* ({ a }) {}",
+        "exports.f = ({ a }) => { var a }",
+        "exports.f = ({ a }, b = a) => b",
+        "exports.f = function ({ a }) { return arguments }",
+        "exports.f = ({ a = () => 1 }) => a",
+    ],
+)
+def test_patterns_of_parameters_that_depend_on_their_place_stay(text: str) -> None:
+    assert "$pxp0" not in code(text)
+
+
+def test_write_behind_an_await_is_recorded_behind_it() -> None:
+    text = code("let n\nexports.f = async () => { n = await g(); this.x = await g() }")
+    assert "n = ($px0=($pxB($pxi,await " in text
+    assert "),$pxs&&($pxm(3,0,2,2)),$px0)" in text
+    assert '),$pxs&&($pxw(this,"x",2,2)),$px0)' in text
 
 
 def test_module_variable_is_recorded_where_functions_share_it() -> None:
@@ -111,7 +165,7 @@ def test_captured_loop_variable_has_the_identity_of_its_round() -> None:
 
 
 def test_statement_without_semicolon_before_an_inserted_parenthesis_ends() -> None:
-    assert "a = b\n;($pxs?" in code("a = b\no.p = 1")
+    assert "\n;($pxs?" in code("a = b\no.p = 1")
 
 
 def test_directives_and_shebang_stay_in_front() -> None:

@@ -153,7 +153,7 @@ const open = new WeakSet();
 
 /** @param {Options['files'][number]} table */
 function file({ id, base, path: name, parents, passes }) {
-  state.files[id] = { id, base, path: name, parents, variables: [], sites: [], roots: {} };
+  state.files[id] = { id, base, path: name, parents, variables: [], sites: [], roots: {}, links: [[], []] };
   const needed = base + parents.length;
   if (needed > state.parents.length) {
     const larger = new Int32Array(needed * 2).fill(-1);

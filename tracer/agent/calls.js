@@ -13,26 +13,26 @@
 
 const { state, problem } = require('./state.js');
 const memory = require('./memory.js');
-const { metas, isObject, content, READ, WRITE, BOTH, BUILTIN, OPAQUE, COMPARED } = memory;
+const { metas, isObject, content, READ, WRITE, BUILTIN } = memory;
+const { lookup, setAlias, aliasOf } = require('./aliases.js');
 const { classOf, RESOURCES } = require('./classes.js');
-const { fingerprint } = require('./fingerprint.js');
 const { idOf, LIBRARY } = require('./identity.js');
 const model = require('./models.js');
+const { opaque, awaited, settles } = require('./opaque.js');
 const ruptures = require('./ruptures.js');
 const { beginLibraryCall, endLibraryCall } = require('./decide.js');
 const { height } = require('./frames.js');
 const { below } = require('./stacks.js');
+const { parts } = require('./reach.js');
 
-/** How often a call site compares before and after. */
-const COMPARISONS = 8;
-/** Names of methods that change their object, where its state cannot be seen from outside. */
-const MUTATOR = /^(set|add|put|push|insert|delete|del|remove|clear|reset|write|update|save|inc|dec|increment|decrement|append|create|store|flush|unshift|shift|pop|enqueue|dequeue)([A-Z_]|$)/;
+/** Objects that a deep read looks at; reading more is a problem that is told once. */
+const DEEP = 50_000;
 
-/** Frames of this file on the stack while a stand-in runs what it stands for: `below`, `call` or `opaque`, and itself. */
+/** Frames of the agent on the stack while a stand-in runs what it stands for: `below`, `call` or `opaque`, and itself. */
 const FRAMES = 3;
 
-/** @type {Map<number, {compared: number, changed: boolean}>} */
-const sites = new Map();
+/** What bound functions were made of. @type {WeakMap<Function, {target: Function, self: unknown, args: unknown[]}>} */
+const bounds = new WeakMap();
 
 /** @param {number} site */
 const fileOf = (site) => state.files[site >>> 16];
@@ -47,23 +47,30 @@ const lineOf = (site) => fileOf(site).sites[site & 0xffff][0];
 function method(receiver, key, site) {
   if (receiver === null || receiver === undefined) return receiver;
   let fn;
+  let fromGetter = false;
   if (isObject(receiver)) {
     if (memory.metaOf(receiver).cls === 'proxy') return memory.read(receiver, 0, lineOf(site));
-    // As a property the method is of interest only where it is the object's own.
-    const descriptor = Reflect.getOwnPropertyDescriptor(receiver, key);
-    if (descriptor !== undefined) {
-      if (descriptor.get !== undefined) return receiver;
-      if (typeof key === 'string') memory.property(receiver, key, READ, 0, lineOf(site));
+    const own = Reflect.getOwnPropertyDescriptor(receiver, key);
+    const descriptor = own ?? lookup(receiver, key)?.descriptor;
+    if (typeof key === 'string') memory.read(receiver, key, lineOf(site));
+    else if (own !== undefined) content(receiver, READ, BUILTIN, lineOf(site));
+    if (descriptor === undefined) return receiver;
+    if ('value' in descriptor) {
       fn = descriptor.value;
     } else {
+      // The call's own look at the property must not come twice.
       fn = /** @type {any} */ (receiver)[key];
+      fromGetter = true;
     }
   } else {
     fn = receiver[key];
   }
-  if (typeof fn !== 'function') return receiver;
+  if (typeof fn !== 'function') return fromGetter ? { __proto__: null, [key]: fn } : receiver;
   const known = model.models.get(fn);
-  if (known === model.UNSEEN || (known === undefined && idOf(fn) !== LIBRARY)) return receiver;
+  if (known === model.UNSEEN || (known === undefined && idOf(fn) !== LIBRARY)) {
+    if (!fromGetter) return receiver;
+    return { __proto__: null, [key]: (/** @type {unknown[]} */ ...args) => Reflect.apply(fn, receiver, args) };
+  }
   return { __proto__: null, [key]: (/** @type {unknown[]} */ ...args) => call(fn, known, receiver, args, site) };
 }
 
@@ -93,8 +100,10 @@ function construct(fn, site) {
   /** @param {unknown[]} args */
   return function Constructor(...args) {
     const file = fileOf(site);
+    if (fn === Promise) return makePromise(args, site);
     if (app || (known !== undefined && known & model.LANGUAGE)) {
       const made = Reflect.construct(fn, args);
+      if (fn === Proxy && isObject(args[0])) setAlias(made, args[0]);
       memory.born(made, lineOf(site), file.id);
       return made;
     }
@@ -102,37 +111,60 @@ function construct(fn, site) {
   };
 }
 
-/** @param {Function} fn @param {number | undefined} known @param {any} receiver @param {any[]} args @param {number} site */
+/** A promise whose own functions settle it. @param {any[]} args @param {number} site */
+function makePromise(args, site) {
+  const executor = args[0];
+  if (typeof executor !== 'function') return Reflect.construct(Promise, args);
+  /** @type {Function[]} */
+  let settling = [];
+  const made = new Promise((resolve, reject) => {
+    settling = [resolve, reject];
+    Reflect.apply(executor, undefined, settling);
+  });
+  for (const fn of settling) setAlias(fn, made);
+  memory.born(made, lineOf(site), fileOf(site).id);
+  return made;
+}
+
+/** @param {Function} fn @param {number | undefined} known @param {any} receiver @param {any[]} args @param {number} site @returns {any} */
 function call(fn, known, receiver, args, site) {
-  if (known === undefined) return opaque(fn, receiver, args, site, false);
-  if (fn === Function.prototype.call || fn === Function.prototype.apply) {
-    if (typeof receiver === 'function') {
-      const list = fn === Function.prototype.call ? args.slice(1) : args[1];
-      if (fn === Function.prototype.call || Array.isArray(list)) {
-        const inner = model.models.get(receiver);
-        if (inner !== undefined || idOf(receiver) === LIBRARY) return call(receiver, inner, args[0], list, site);
-      }
+  if (known === undefined) {
+    const bound = bounds.get(fn);
+    if (bound === undefined) {
+      settles(fn, lineOf(site));
+      return opaque(fn, receiver, args, site, false);
     }
+    const inner = model.models.get(bound.target);
+    if (inner === undefined && idOf(bound.target) !== LIBRARY) return below(FRAMES, fn, receiver, args);
+    return call(bound.target, inner, bound.self, [...bound.args, ...args], site);
+  }
+  const passed = passedOn(fn, receiver, args);
+  if (passed !== null) {
+    const inner = model.models.get(passed.target);
+    if (inner !== undefined || idOf(passed.target) === LIBRARY) return call(passed.target, inner, passed.self, passed.list, site);
     return below(FRAMES, fn, receiver, args);
   }
   const line = lineOf(site);
+  if (known & model.STEPS) return step(fn, receiver, args, line);
   if (known & (model.RECEIVER_READ | model.RECEIVER_WRITE) && isObject(receiver)) {
     content(receiver, known & (model.RECEIVER_READ | model.RECEIVER_WRITE), BUILTIN, line);
   }
-  if (known & model.MATCHES && receiver instanceof RegExp) memory.matched(receiver, line);
-  if (known & model.FIRST_WRITE && isObject(args[0])) content(args[0], WRITE, BUILTIN, line);
+  const first = (known & (model.FIRST_READ | model.FIRST_WRITE)) >> 2;
+  if (first !== 0 && isObject(args[0])) content(args[0], first, BUILTIN, line);
   if (known & (model.ARGS_READ | model.DEEP_READ)) {
-    for (let index = known & model.FIRST_WRITE ? 1 : 0; index < args.length; index++) {
+    for (let index = first === 0 ? 0 : 1; index < args.length; index++) {
       const value = args[index];
       if (isObject(value) && typeof value === 'object') readArgument(value, known, line);
     }
   }
+  if (known & model.BYTES_WRITE) {
+    for (const value of args) if (ArrayBuffer.isView(value)) content(value, WRITE, BUILTIN, line);
+  }
   if (state.inInit && known & model.EFFECT) {
     problem('init-effect', fileOf(site).id, line, `${fileOf(site).sites[site & 0xffff][1]} has an effect outside during initialisation`);
   }
-  if (known & model.LANGUAGE && !(known & model.POST)) {
-    return below(FRAMES, fn, receiver, args);
-  }
+  if (known & model.LANGUAGE && !(known & model.POST)) return noteResult(fn, known, receiver, args, below(FRAMES, fn, receiver, args));
+  if (known & model.LANGUAGE) awaited(receiver, line);
   const ids = ruptures.register(args, site, known & model.START ? 1 : 2);
   if (ids === null) return below(FRAMES, fn, receiver, args);
   beginLibraryCall(height(), ids);
@@ -143,10 +175,59 @@ function call(fn, known, receiver, args, site) {
   }
 }
 
+/**
+ * What `call`, `apply` and `Reflect.apply` call in turn.
+ * @param {Function} fn @param {any} receiver @param {any[]} args
+ * @returns {{target: Function, self: unknown, list: any[]} | null}
+ */
+function passedOn(fn, receiver, args) {
+  const { call: viaCall, apply: viaApply } = Function.prototype;
+  if (fn === viaCall && typeof receiver === 'function') return { target: receiver, self: args[0], list: args.slice(1) };
+  const reflected = fn === Reflect.apply;
+  if (!reflected && fn !== viaApply) return null;
+  const target = reflected ? args[0] : receiver;
+  const list = reflected ? args[2] : args[1];
+  if (typeof target !== 'function' || !Array.isArray(list)) return null;
+  return { target, self: reflected ? args[1] : args[0], list };
+}
+
+/** What must be remembered of what a function of the language made. @param {Function} fn @param {number} known @param {any} receiver @param {any[]} args @param {any} made */
+function noteResult(fn, known, receiver, args, made) {
+  if (fn === Function.prototype.bind && typeof receiver === 'function') {
+    bounds.set(made, { target: receiver, self: args[0], args: args.slice(1) });
+  } else if (known & model.VIEWS && ArrayBuffer.isView(made) && ArrayBuffer.isView(receiver) && aliasOf(made) === null) {
+    setAlias(made, aliasOf(receiver) ?? receiver);
+  } else if (fn === model.withResolvers && isObject(made)) {
+    const { promise, resolve, reject } = /** @type {any} */ (made);
+    for (const settling of [resolve, reject]) setAlias(settling, promise);
+  }
+  return made;
+}
+
+/**
+ * A regular expression with a place to go on from: what it leaves there matters to the next one only if it is not the start.
+ * @param {Function} fn @param {any} receiver @param {any[]} args @param {number} line
+ */
+function step(fn, receiver, args, line) {
+  const moves = isObject(receiver) && Reflect.getOwnPropertyDescriptor(receiver, 'lastIndex')?.value;
+  if (typeof moves !== 'number') return below(FRAMES + 1, fn, receiver, args);
+  if (moves !== 0) memory.property(receiver, 'lastIndex', READ, BUILTIN, line);
+  try {
+    return below(FRAMES + 1, fn, receiver, args);
+  } finally {
+    const after = receiver.lastIndex;
+    if (after !== moves) memory.property(receiver, 'lastIndex', WRITE, BUILTIN, line);
+    // Whoever began at the start and ends there again leaves nothing behind.
+    if (after === 0) memory.takeBack(receiver, 'lastIndex');
+  }
+}
+
+let cut = false;
+
 /** @param {object} value @param {number} known @param {number} line */
 function readArgument(value, known, line) {
   if (!(known & model.DEEP_READ)) {
-    if (metas.has(value)) content(value, READ, BUILTIN, line);
+    memory.iterate(value, line);
     return;
   }
   /** @type {Set<object>} */
@@ -154,89 +235,14 @@ function readArgument(value, known, line) {
   for (const object of seen) {
     if (metas.has(object)) content(object, READ, BUILTIN, line);
     const cls = classOf(object);
-    if (seen.size > 200 || cls === 'proxy' || RESOURCES.has(cls)) continue;
-    for (const key of Object.keys(object)) {
-      const inner = Reflect.getOwnPropertyDescriptor(object, key)?.value;
-      if (typeof inner === 'object' && inner !== null && seen.size < 200) seen.add(inner);
+    if (cls === 'proxy' || RESOURCES.has(cls) || ArrayBuffer.isView(object)) continue;
+    for (const inner of parts(object)) {
+      if (typeof inner === 'object' && inner !== null && seen.size < DEEP) seen.add(inner);
     }
   }
-}
-
-/**
- * Whether an object lives longer than the chain that runs, as far as is known.
- * @param {object} object @param {number} chain
- */
-function outlives(object, chain) {
-  const meta = metas.get(object);
-  if (meta === undefined || meta.id === 0) return false;
-  return meta.init || meta.chain !== chain || (!meta.made && meta.root !== '');
-}
-
-/** @param {Function} fn @param {any} receiver @param {any[]} args @param {number} site @param {boolean} isNew */
-function opaque(fn, receiver, args, site, isNew) {
-  const frame = state.frame;
-  const line = lineOf(site);
-  const ids = ruptures.register(args, site, 0);
-  /** @type {object[]} */
-  const subjects = [];
-  if (frame !== null) {
-    gather(receiver, frame.chain.id, subjects, line);
-    for (const value of args) gather(value, frame.chain.id, subjects, line);
-  }
-  let place = sites.get(site);
-  if (place === undefined) {
-    place = { compared: 0, changed: false };
-    sites.set(site, place);
-  }
-  const compare = subjects.length > 0 && place.compared < COMPARISONS;
-  const before = compare ? subjects.map(fingerprint) : [];
-  if (ids !== null) beginLibraryCall(height(), ids);
-  let result;
-  try {
-    result = isNew ? Reflect.construct(fn, args) : below(FRAMES, fn, receiver, args);
-  } finally {
-    if (ids !== null) endLibraryCall();
-    if (frame !== null && frame === state.frame && $pxs) {
-      if (compare) place.compared++;
-      subjects.forEach((subject, index) => {
-        // A nested invocation may have made the change as well; then both count as writers.
-        const changed = compare && fingerprint(subject) !== before[index];
-        if (changed) place.changed = true;
-        const hidden = subject === receiver && hides(subject, site);
-        if (changed || (!compare && place.changed)) content(subject, BOTH, COMPARED, line);
-        else content(subject, hidden ? BOTH : READ, OPAQUE, line);
-      });
-    }
-  }
-  if (isObject(result) && $pxs && !metas.has(result)) {
-    const meta = memory.makeMeta(result, fileOf(site).id, line, true);
-    if (subjects.length > 0) meta.sources = subjects;
-  }
-  return result;
-}
-
-/** Whether a call may change state that cannot be seen: a library's instance, and a method named like a change. @param {object} subject @param {number} site */
-function hides(subject, site) {
-  const name = fileOf(site).sites[site & 0xffff][1];
-  const last = name.slice(name.lastIndexOf('.') + 1);
-  return MUTATOR.test(last) && !['array', 'function', 'Map', 'Set'].includes(classOf(subject));
-}
-
-/** @param {any} value @param {number} chain @param {object[]} subjects @param {number} line */
-function gather(value, chain, subjects, line) {
-  if (!isObject(value) || subjects.includes(value)) return;
-  const cls = classOf(value);
-  if (RESOURCES.has(cls)) {
-    content(value, BOTH, OPAQUE, line);
-    return;
-  }
-  if (cls === 'proxy') return;
-  if (typeof value === 'function' && idOf(value) !== LIBRARY) return;
-  if (outlives(value, chain)) subjects.push(value);
-  // What a library made from long-lived objects may be a view of them.
-  const sources = metas.get(value)?.sources;
-  if (sources != null) {
-    for (const source of sources) if (!subjects.includes(source) && subjects.length < 16) subjects.push(source);
+  if (seen.size >= DEEP && !cut) {
+    cut = true;
+    problem('lost', -1, line, `more than ${DEEP} objects were read at once; reads of further ones are not recorded`);
   }
 }
 

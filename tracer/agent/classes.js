@@ -33,6 +33,7 @@ function classOf(value) {
 function classOfObject(value) {
   if (types.isProxy(value)) return 'proxy';
   if (Array.isArray(value)) return 'array';
+  if (types.isModuleNamespaceObject(value)) return 'module';
   const prototype = Object.getPrototypeOf(value);
   if (prototype === null || prototype === Object.prototype) return 'plain';
   if (types.isMap(value)) return 'Map';
@@ -45,7 +46,6 @@ function classOfObject(value) {
   if (types.isPromise(value)) return 'promise';
   if (types.isGeneratorObject(value)) return 'generator';
   if (types.isWeakMap(value) || types.isWeakSet(value) || value instanceof WeakRef) return 'weak';
-  if (types.isModuleNamespaceObject(value)) return 'module';
   return classOfInstance(value, prototype);
 }
 

@@ -10,7 +10,11 @@
 const { types } = require('util');
 const { classOf, RESOURCES } = require('./classes.js');
 
+const { hiddenOf } = require('./hidden.js');
+
 const NODES = 1500;
+/** Hidden values are asked for of the object itself and of what it holds so far down. */
+const HIDDEN_DEPTH = 3;
 const DEPTH = 8;
 
 /** @param {number} hash @param {number} value */
@@ -29,8 +33,12 @@ function mixText(hash, text) {
 const float = new Float64Array(1);
 const words = new Int32Array(float.buffer);
 
-/** @param {unknown} root @returns {number} */
-function fingerprint(root) {
+/**
+ * @param {unknown} root
+ * @param {ReadonlySet<object>} [others] objects that are looked at by themselves
+ * @returns {number}
+ */
+function fingerprint(root, others) {
   let hash = 0x811c9dc5;
   /** @type {Map<unknown, number>} */
   const seen = new Map();
@@ -62,6 +70,7 @@ function fingerprint(root) {
     }
     seen.set(value, seen.size + 17);
     hash = mix(hash, seen.size + 17);
+    if (value !== root && others?.has(value)) return;
     if (depth < DEPTH && queue.length < NODES) queue.push([value, depth + 1]);
   }
 
@@ -92,6 +101,7 @@ function fingerprint(root) {
       for (let at = 0; at < bytes.length; at += Math.max(1, bytes.length >> 6)) hash = mix(hash, bytes[at]);
       continue;
     }
+    if (index === 0 || depth < HIDDEN_DEPTH) for (const value of hiddenOf(object)) add(value, depth);
     const keys = Reflect.ownKeys(object);
     hash = mix(hash, keys.length);
     for (let at = 0; at < keys.length && at < 300; at++) {

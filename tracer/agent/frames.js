@@ -186,11 +186,12 @@ function close(frame, threw) {
 /**
  * Around the operand of `await`: leave before the suspension.
  * @template T
- * @param {Frame} frame @param {T} value
+ * @param {Frame} frame @param {T} value @param {number} [line] of the `await`
  * @returns {T}
  */
-function leave(frame, value) {
+function leave(frame, value, line) {
   if (!frame.suspended) {
+    if ($pxs) awaits(value, line ?? 0);
     close(frame, 0);
     frame.suspended = true;
   }
@@ -343,10 +344,18 @@ let wantsShape = () => false;
 /** @type {(frame: Frame, value: unknown) => void} */
 let noteReturn = () => {};
 
+/** @type {(value: unknown, line: number) => void} */
+let awaits = () => {};
+
 /** @param {typeof wantsShape} wants @param {typeof noteReturn} note */
 function observeShapes(wants, note) {
   wantsShape = wants;
   noteReturn = note;
+}
+
+/** @param {typeof awaits} note what sampled invocations wait for */
+function observeAwaits(note) {
+  awaits = note;
 }
 
 /** Number of functions on the shadow stack. */
@@ -354,5 +363,5 @@ const height = () => sp;
 
 module.exports = {
   Frame, enter, enterPromise, exit, leave, resume, caught, returned, returnedAndExit, firstOf, enterInit, exitInit, closeAll,
-  unwind, abandon, ownCosts, forgetPairs, observeShapes, height, HANDLER, CALL, RESUME, INIT, NESTED, SAMPLED,
+  unwind, abandon, ownCosts, forgetPairs, observeShapes, observeAwaits, height, HANDLER, CALL, RESUME, INIT, NESTED, SAMPLED,
 };

@@ -10,8 +10,12 @@
  * Objects get a number when they are first seen, with what is known of their birth; values are never kept.
  */
 
+const { posix } = require('path');
+const { types } = require('util');
 const { state, problem } = require('./state.js');
+const { idOf, LIBRARY } = require('./identity.js');
 const { classOf } = require('./classes.js');
+const { aliasOf, isIterator, lookup } = require('./aliases.js');
 const causality = require('./causality.js');
 
 const READ = 1;
@@ -56,8 +60,12 @@ class ObjectMeta {
     /** Seen being made, in contrast to first met here. */
     this.made = made;
     this.root = '';
+    /** What people call it, where it is no object of the application. */
+    this.known = '';
     /** The module-level variable itself holds it. */
     this.direct = false;
+    /** Object whose content this one's is: the memory under a view, the target of a proxy. @type {object | null} */
+    this.alias = null;
     /** Objects that a library made it from. @type {object[] | null} */
     this.sources = null;
     /** @type {Map<string, Location> | null} */
@@ -89,6 +97,7 @@ let fresh = [];
 let objects = 0;
 let locations = 0;
 let full = false;
+let crowded = false;
 
 /** @param {object} object @returns {ObjectMeta} */
 function metaOf(object) {
@@ -101,6 +110,7 @@ function makeMeta(object, file, line, made) {
   const frame = state.frame;
   const init = frame !== null && causality.isInit(frame.chain);
   const meta = new ObjectMeta(++objects, classOf(object), init, frame === null ? 0 : frame.chain.id, file, line, made);
+  meta.alias = aliasOf(object);
   metas.set(object, meta);
   return meta;
 }
@@ -117,6 +127,7 @@ function touch(location, mode, via, line) {
   if (location.by === frame.id) {
     if ((location.mode & mode) === mode || location.mode === WRITE) return;
   }
+  if (location.id === 0) return;
   let accesses = frame.accesses;
   if (accesses === null) accesses = frame.accesses = new Map();
   const packed = accesses.get(location.id);
@@ -130,8 +141,9 @@ function touch(location, mode, via, line) {
       location.mode = folded;
       return;
     }
-  } else if (accesses.size >= MOST_LOCATIONS) {
-    $pxs = 0;
+  } else if (accesses.size >= MOST_LOCATIONS && !location.owner.init) {
+    if (!crowded) problem('lost', -1, 0, `an invocation touched more than ${MOST_LOCATIONS} locations; of its further ones only those that exist since initialisation are recorded`);
+    crowded = true;
     return;
   }
   accesses.set(location.id, folded | (via << 4) | (line << 8));
@@ -143,11 +155,11 @@ function touch(location, mode, via, line) {
 
 /** @param {'v'|'p'|'c'} kind @param {string} name @param {ObjectMeta | Scope} owner @param {string} cls */
 function makeLocation(kind, name, owner, cls) {
-  if (locations === ALL_LOCATIONS && !full) {
+  if (locations >= ALL_LOCATIONS && !full) {
     full = true;
-    problem('lost', -1, 0, `more than ${ALL_LOCATIONS} locations were touched; accesses to further ones are not recorded`);
+    problem('lost', -1, 0, `more than ${ALL_LOCATIONS} locations were touched; of further ones only those that exist since initialisation are recorded`);
   }
-  const location = new Location(full ? 0 : ++locations, kind, name, owner, cls);
+  const location = new Location(full && !owner.init ? 0 : ++locations, kind, name, owner, cls);
   if (location.id !== 0) fresh.push(location);
   return location;
 }
@@ -167,32 +179,35 @@ function property(object, name, mode, via, line) {
   return meta;
 }
 
-/** @param {object} object @param {number} mode @param {number} via @param {number} line */
+/** Forget that the running invocation wrote a property, unless it read what was there before. @param {object} object @param {string} name */
+function takeBack(object, name) {
+  const location = metas.get(object)?.properties?.get(name);
+  const accesses = state.frame?.accesses;
+  if (location === undefined || !accesses || ((accesses.get(location.id) ?? 0) & BOTH) !== WRITE) return;
+  accesses.delete(location.id);
+  location.by = 0;
+}
+
+/** @param {object} object @param {number} mode @param {number} via @param {number} line @returns {ObjectMeta} */
 function content(object, mode, via, line) {
   const meta = metaOf(object);
   if (meta.id === 0) return meta;
   // To take a value from a generator is to move it on.
   if (meta.cls === 'generator') mode = BOTH;
+  if (meta.alias !== null) {
+    const { alias } = meta;
+    // A view has no content of its own; a proxy may keep something itself.
+    if (meta.cls !== 'proxy') {
+      const memory = metaOf(alias);
+      if (memory.root === '' && meta.root !== '') name(memory, meta.root, meta.direct);
+      return content(alias, mode, via, line);
+    }
+    content(alias, mode, via, line);
+  }
   let location = meta.content;
   if (location === null) location = meta.content = makeLocation('c', 'content', meta, meta.cls);
   touch(location, mode, via, line);
   return meta;
-}
-
-/** Invocation that last matched with a regular expression that keeps its place. @type {WeakMap<RegExp, number>} */
-const matchers = new WeakMap();
-
-/**
- * A regular expression with the flag g or y is matched: it begins where the last match ended. A match that begins at
- * the start of the text depends on nothing, so only one that finds another's place is recorded.
- * @param {RegExp} pattern @param {number} line
- */
-function matched(pattern, line) {
-  const frame = state.frame;
-  if (frame === null || !(pattern.global || pattern.sticky)) return;
-  const before = matchers.get(pattern);
-  matchers.set(pattern, frame.id);
-  if (before !== frame.id && pattern.lastIndex !== 0) property(pattern, 'lastIndex', BOTH, BUILTIN, line);
 }
 
 /**
@@ -210,26 +225,50 @@ function read(object, key, line) {
   }
   const descriptor = Reflect.getOwnPropertyDescriptor(object, key);
   if (descriptor === undefined) {
-    // What prototypes hold are methods and constants; a plain object may simply not have it yet.
-    if (typeof object === 'function' || key in object) {
-      if (key === 'size' ? owner.cls === 'Map' || owner.cls === 'Set' : owner.cls === 'instance:URL') content(object, READ, DIRECT, line);
-      return object;
-    }
-    property(object, key, READ, DIRECT, line);
+    inherited(object, key, line);
     return object;
   }
   if (typeof object === 'function' && key === 'prototype') return object;
+  if (owner.known !== '' && globals.has(key)) return object;
   const meta = property(object, key, READ, DIRECT, line);
   const value = descriptor.value;
   if (isObject(value)) inherit(meta, value);
   return object;
 }
 
+/**
+ * A property is read that is not the object's own. What prototypes hold are mostly methods, which say nothing
+ * unless they were replaced; data of a prototype is shared by all that inherit it.
+ * @param {object} object @param {string} key @param {number} line
+ */
+function inherited(object, key, line) {
+  const found = lookup(object, key);
+  if (found === null) {
+    property(object, key, READ, DIRECT, line);
+    return;
+  }
+  const { holder, descriptor } = found;
+  const meta = metas.get(holder);
+  const ofLanguage = meta !== undefined && meta.id === 0;
+  if (descriptor === undefined) {
+    content(holder, READ, DIRECT, line);
+  } else if ('value' in descriptor) {
+    if (ofLanguage || (typeof descriptor.value === 'function' && !meta?.properties?.has(key))) return;
+    const of = property(holder, key, READ, DIRECT, line);
+    if (isObject(descriptor.value)) inherit(of, descriptor.value);
+  } else if (ofLanguage) {
+    // `map.size` and its like.
+    if (!ArrayBuffer.isView(object)) content(object, READ, BUILTIN, line);
+  } else if (descriptor.get !== undefined && idOf(descriptor.get) === LIBRARY) {
+    property(object, key, READ, DIRECT, line);
+  }
+}
+
 /** What is reached through an object was first reached through the same module-level variable. @param {ObjectMeta} meta @param {object} value */
 function inherit(meta, value) {
   if (meta.root === '' || typeof value === 'function') return;
   const inner = metaOf(value);
-  if (inner.root === '' && inner.init) reroot(inner, meta.root);
+  if (inner.root === '' && (inner.init || !inner.made)) reroot(inner, meta.root);
 }
 
 /** Name the module-level variable through which an object is reached; rows written before are written again. @param {ObjectMeta} meta @param {string} root */
@@ -245,8 +284,15 @@ function reroot(meta, root) {
  */
 function write(object, key, line, mode) {
   if (!isObject(object)) return object;
-  if (key === 0) content(object, mode, DIRECT, line);
-  else property(object, key, mode, DIRECT, line);
+  const owner = metaOf(object);
+  if (key === 0 || key === '__proto__') {
+    content(object, mode, DIRECT, line);
+  } else {
+    // What a library's accessor keeps may be told by another one of its object.
+    property(object, key, mode, DIRECT, line);
+    if (owner.alias !== null && owner.cls === 'proxy') property(owner.alias, key, mode, DIRECT, line);
+    if (mode === BOTH && owner.id !== 0 && owner.cls !== 'proxy' && !Object.prototype.hasOwnProperty.call(object, key)) inherited(object, key, line);
+  }
   return object;
 }
 
@@ -255,19 +301,74 @@ function write(object, key, line, mode) {
  * @template T @param {T} object @param {number} line @returns {T}
  */
 function iterate(object, line) {
-  if ($pxs && isObject(object)) content(object, READ, DIRECT, line);
+  // An iterator moves on as it is read.
+  if ($pxs && isObject(object)) content(object, isIterator(object) ? BOTH : READ, DIRECT, line);
   return object;
 }
 
 /**
- * Properties are read by a pattern.
- * @template T @param {T} object @param {string[]} keys @param {number} line @returns {T}
+ * What a pattern reads: the elements (number 1), or properties by key, each with the pattern inside if there is one; key 0
+ * stands for a computed one and for the rest.
+ * @typedef {1 | [string | 0 | 1, any?][]} Pattern
  */
-function destructure(object, keys, line) {
-  if ($pxs && isObject(object)) {
-    for (const key of keys) read(object, key, line);
-  }
+
+/**
+ * Properties are read by a pattern.
+ * @template T @param {T} object @param {Pattern} pattern @param {number} line @returns {T}
+ */
+function destructure(object, pattern, line) {
+  if ($pxs) take(object, pattern, line);
   return object;
+}
+
+/** @param {unknown} object @param {Pattern} pattern @param {number} line */
+function take(object, pattern, line) {
+  if (!isObject(object)) return;
+  if (pattern === 1) {
+    iterate(object, line);
+    return;
+  }
+  for (const [key, inner] of pattern) {
+    if (key === 1) {
+      // Elements of an array, each taken apart in turn.
+      iterate(object, line);
+      if (Array.isArray(object) && inner !== undefined && inner !== 1) {
+        inner.forEach((/** @type {[unknown, Pattern?]} */ each, /** @type {number} */ index) => {
+          if (each[1] !== undefined) take(object[index], each[1], line);
+        });
+      }
+      continue;
+    }
+    read(object, key, line);
+    if (inner === undefined || key === 0 || metaOf(object).cls === 'proxy') continue;
+    const value = Reflect.getOwnPropertyDescriptor(object, key)?.value;
+    if (value !== undefined) take(value, inner, line);
+  }
+}
+
+/**
+ * Each element that a loop takes apart.
+ * @param {any} list @param {Pattern} pattern @param {number} line
+ */
+function each(list, pattern, line) {
+  if (!$pxs || !isObject(list)) return list;
+  iterate(list, line);
+  if (Array.isArray(list)) {
+    for (const one of list) take(one, pattern, line);
+  } else if (types.isMap(list)) {
+    for (const one of Map.prototype.entries.call(list)) take(one, pattern, line);
+  } else if (types.isSet(list)) {
+    for (const one of Set.prototype.values.call(list)) take(one, pattern, line);
+  }
+  return list;
+}
+
+/**
+ * A variable that nothing declares, so a property of the global object.
+ * @param {string} key @param {number} mode @param {number} line
+ */
+function implicit(key, mode, line) {
+  if (!globals.has(key)) property(globalThis, key, mode, DIRECT, line);
 }
 
 /** @template T @param {T} object @param {string | 0} key @param {number} line @returns {T} */
@@ -326,15 +427,56 @@ function moduleVariable(file, binding, mode, line, value) {
     owner = moduleScopes[file] = new Scope(state.files[file].base, true, 0);
   }
   variable(owner, file, binding, mode, line, value);
-  if (isObject(value)) setRoot(value, file, state.files[file].variables[binding][0]);
+  if (isObject(value) && state.files[file].variables[binding][2] === 0) setRoot(value, file, state.files[file].variables[binding][0]);
 }
 
-/** @param {object} object @param {number} file @param {string} name */
-function setRoot(object, file, name) {
+/** Where imported variables live, by file and number. @type {([number, number] | null | undefined)[][]} */
+const foreigns = [];
+
+/**
+ * A variable of another module is read: an import, or `space.name`.
+ * @param {number} file @param {number} number @param {number} line @param {unknown} [value]
+ */
+function imported(file, number, line, value) {
+  const known = foreigns[file] ?? (foreigns[file] = []);
+  let home = known[number];
+  if (home === undefined) {
+    const [specifier, name] = state.files[file].links[0][number];
+    home = exporter(state.files[file].path, specifier, name, 8);
+    known[number] = home;
+  }
+  if (home !== null) moduleVariable(home[0], home[1], READ, line, value);
+}
+
+/**
+ * The variable that a module exports, followed through modules that pass it on.
+ * @param {string} from @param {string} specifier @param {string} name @param {number} hops
+ * @returns {[number, number] | null}
+ */
+function exporter(from, specifier, name, hops) {
+  if (hops === 0 || !specifier.startsWith('.')) return null;
+  const path = posix.normalize(posix.join(posix.dirname(from), specifier));
+  const file = state.files.find((each) => each?.path === path);
+  for (const [exported, where, source] of file?.links[1] ?? []) {
+    if (exported !== name && exported !== '*') continue;
+    if (typeof where === 'number') return [/** @type {any} */ (file).id, where];
+    const found = exporter(path, where, exported === '*' ? name : source, hops - 1);
+    if (found !== null) return found;
+  }
+  return null;
+}
+
+/** @param {object} object @param {number} file @param {string} variable */
+function setRoot(object, file, variable) {
   const meta = metaOf(object);
   if (meta.direct || meta.id === 0) return;
-  meta.direct = true;
-  reroot(meta, `${state.files[file].path}#${name}`);
+  name(meta, `${state.files[file].path}#${variable}`, true);
+}
+
+/** @param {ObjectMeta} meta @param {string} root @param {boolean} direct */
+function name(meta, root, direct) {
+  meta.direct = direct;
+  reroot(meta, root);
 }
 
 /** Write the locations that were met since the last time. */
@@ -344,7 +486,7 @@ function writeLocations() {
   for (const { id, kind, name, owner, cls, binding } of rows) {
     if (owner instanceof Scope) {
       const table = state.files[owner.file];
-      const module = owner.fid === table.base;
+      const module = owner.fid === table.base && table.variables[binding][2] === 0;
       state.spool.line({
         t: 'l', id, k: kind, n: name, o: 0, w: `${table.path}:${name}`, f: table.id, l: table.variables[binding][1],
         s: table.base + table.variables[binding][2], c: cls, bi: owner.init, bc: module ? 0 : owner.chain,
@@ -361,14 +503,27 @@ function writeLocations() {
 
 /** @param {ObjectMeta} meta */
 function label(meta) {
+  if (meta.known !== '') return meta.known;
   if (meta.direct) return meta.root.replace('#', ':');
   const place = meta.file >= 0 ? ` made in ${state.files[meta.file].path}:${meta.line}` : '';
   const root = meta.root ? ` in ${meta.root.replace('#', ':')}` : '';
   return `object #${meta.id} (${meta.cls})${place || root}`;
 }
 
+/** Properties that the global object has by itself. */
+const globals = new Set(Object.getOwnPropertyNames(globalThis));
+
+/** The global object and the environment exist before any module, and belong to all of them. */
+function knowGlobals() {
+  for (const [object, known] of /** @type {[object, string][]} */ ([[globalThis, 'globalThis'], [process.env, 'process.env']])) {
+    const meta = new ObjectMeta(++objects, 'plain', true, 0, -1, 0, true);
+    meta.known = known;
+    metas.set(object, meta);
+  }
+}
+
 module.exports = {
-  READ, WRITE, BOTH, DIRECT, BUILTIN, OPAQUE, COMPARED, ObjectMeta, metas, metaOf, isObject, property, content, matched, read,
+  READ, WRITE, BOTH, DIRECT, BUILTIN, OPAQUE, COMPARED, ObjectMeta, metas, metaOf, isObject, property, content, read,
   write, iterate, destructure, readIfSampled, writeIfSampled, born, makeMeta, scope, lateScope, variable,
-  moduleVariable, setRoot, reroot, writeLocations,
+  moduleVariable, setRoot, reroot, writeLocations, each, implicit, imported, takeBack, knowGlobals,
 };

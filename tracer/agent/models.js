@@ -13,6 +13,7 @@ const { ObjectMeta, metas } = require('./memory.js');
 
 const RECEIVER_READ = 1;
 const RECEIVER_WRITE = 2;
+const FIRST_READ = 4;
 const FIRST_WRITE = 8;
 const ARGS_READ = 16;
 const DEEP_READ = 32;
@@ -23,10 +24,14 @@ const POST = 128;
 /** Calls what it is handed whenever something happens. */
 const START = 256;
 const LANGUAGE = 512;
-/** Matches with a regular expression, which may keep the place of the match. */
-const MATCHES = 1024;
 /** Is called without a stand-in. */
 const UNSEEN = 0;
+/** Fills views of memory among its arguments. */
+const BYTES_WRITE = 1024;
+/** Makes a view of its receiver's memory. */
+const VIEWS = 2048;
+/** Goes on from where the receiver stopped the last time. */
+const STEPS = 4096;
 
 /** @type {Map<Function, number>} */
 const models = new Map();
@@ -58,42 +63,51 @@ const words = (list) => new Set(list.split(' '));
 
 const WRITERS = words('push pop shift unshift splice sort reverse fill copyWithin set add delete clear setMonth append '
   + 'swap16 swap32 swap64 write update setAutoPadding');
+/** Methods that read what they are handed. */
+const TAKERS = /^(concat|union|intersection|difference|symmetricDifference|is(Subset|Superset|Disjoint)\w*)$/;
 const READING_NAME = /^(get|has|is|to|keys|values|entries|forEach|list|emit|raw|address|eventNames|slice|subarray|read|equals|compare|indexOf|includes|inspect)/;
 
 function language() {
   const typedArray = Object.getPrototypeOf(Uint8Array);
-  for (const maker of [Array, Map, Set, WeakMap, WeakSet, typedArray, DataView, Date, ArrayBuffer]) {
+  for (const maker of [Array, Map, Set, WeakMap, WeakSet, typedArray, DataView, Date, ArrayBuffer, SharedArrayBuffer, WeakRef]) {
     each(maker.prototype, (name) => LANGUAGE
-      | (WRITERS.has(name) || (/^set/.test(name) && maker !== Array) ? RECEIVER_READ | RECEIVER_WRITE : RECEIVER_READ));
+      | (WRITERS.has(name) || /insert|^(resize|grow|transfer)/i.test(name) || (/^set/.test(name) && maker !== Array)
+        ? RECEIVER_READ | RECEIVER_WRITE : RECEIVER_READ)
+      | (TAKERS.test(name) || (maker === typedArray && name === 'set') ? ARGS_READ : 0)
+      | (name === 'subarray' ? VIEWS : 0));
     each(maker, () => LANGUAGE | ARGS_READ);
+    ignore(maker.prototype);
   }
   set(Map.prototype.set, LANGUAGE | RECEIVER_WRITE);
+  each(Atomics, (name) => LANGUAGE | FIRST_READ | (/^(load|wait|notify|isLockFree)/.test(name) ? 0 : FIRST_WRITE));
   for (const method of [Map.prototype.set, Set.prototype.add, Map.prototype.clear, Set.prototype.clear, WeakMap.prototype.set,
     WeakSet.prototype.add]) models.set(method, LANGUAGE | RECEIVER_WRITE);
   for (const maker of [String, Number, Boolean, BigInt, Symbol, RegExp, Error, Promise]) {
     each(maker.prototype, () => LANGUAGE);
     each(maker, () => LANGUAGE | ARGS_READ);
   }
+  for (const method of [RegExp.prototype.exec, RegExp.prototype.test]) models.set(method, LANGUAGE | STEPS);
   each(Math, () => LANGUAGE);
   each(Object, (name) => LANGUAGE
     | (/^(assign|define|freeze|seal|preventExtensions|setPrototypeOf)/.test(name) ? FIRST_WRITE | ARGS_READ : ARGS_READ));
   each(Reflect, (name) => LANGUAGE
-    | (/^(set|define|delete|preventExtensions)/.test(name) ? FIRST_WRITE : ARGS_READ));
+    | (/^(set|define|delete|preventExtensions)/.test(name) ? FIRST_WRITE | ARGS_READ : ARGS_READ));
   each(JSON, () => LANGUAGE | DEEP_READ);
   each(Object.prototype, () => LANGUAGE | RECEIVER_READ);
   each(Function.prototype, () => LANGUAGE);
   for (const name of ['then', 'catch', 'finally']) models.set(/** @type {any} */ (Promise.prototype)[name], LANGUAGE | POST);
-  for (const name of /** @type {const} */ (['exec', 'test'])) models.set(RegExp.prototype[name], LANGUAGE | MATCHES);
   const iterator = Object.getPrototypeOf(Object.getPrototypeOf([][Symbol.iterator]()));
-  for (const made of [[][Symbol.iterator](), new Map().entries(), new Set().entries(), ''[Symbol.iterator]()]) {
-    each(Object.getPrototypeOf(made), () => LANGUAGE | RECEIVER_READ | RECEIVER_WRITE);
+  const generator = Object.getPrototypeOf(function* () {}).prototype;
+  const asynchronous = Object.getPrototypeOf(async function* () {}).prototype;
+  for (const moving of [Object.getPrototypeOf([][Symbol.iterator]()), Object.getPrototypeOf(new Map().entries()),
+    Object.getPrototypeOf(new Set().entries()), Object.getPrototypeOf(''[Symbol.iterator]()),
+    Object.getPrototypeOf(''.matchAll(/a/g)), generator, asynchronous, iterator]) {
+    each(moving, () => LANGUAGE | RECEIVER_READ | RECEIVER_WRITE);
+    ignore(moving);
   }
-  for (const maker of [function* () {}, async function* () {}]) {
-    each(Object.getPrototypeOf(maker.prototype), () => LANGUAGE | RECEIVER_READ | RECEIVER_WRITE);
-  }
-  each(iterator, () => LANGUAGE);
   for (const name of ['Object', 'Function', 'Array', 'Map', 'Set', 'Math', 'JSON', 'Reflect', 'Promise', 'Symbol', 'Date',
-    'String', 'Number', 'Boolean', 'RegExp', 'Error', 'Buffer', 'process', 'console', 'URL', 'globalThis']) {
+    'String', 'Number', 'Boolean', 'RegExp', 'Error', 'Buffer', 'process', 'console', 'URL', 'Atomics', 'BigInt', 'Proxy',
+    'WeakMap', 'WeakSet', 'WeakRef', 'DataView', 'ArrayBuffer', 'Intl']) {
     const value = /** @type {any} */ (globalThis)[name];
     ignore(value);
     if (typeof value === 'function') {
@@ -101,7 +115,6 @@ function language() {
       ignore(value.prototype);
     }
   }
-  ignore(process.env);
 }
 
 function node() {
@@ -111,8 +124,10 @@ function node() {
   for (const name of ['structuredClone', 'atob', 'btoa', 'fetch']) set(timers[name], DEEP_READ);
   models.set(process.nextTick, POST);
   each(process, () => ARGS_READ);
-  each(console, () => DEEP_READ | EFFECT);
-  each(Buffer.prototype, (name) => (/^(write|fill|swap|set)/.test(name) ? RECEIVER_WRITE : RECEIVER_READ) | ARGS_READ);
+  each(console, () => DEEP_READ);
+  each(Buffer.prototype, (name) => (/^(write|fill|swap|set)/.test(name) ? RECEIVER_WRITE : RECEIVER_READ) | ARGS_READ | LANGUAGE
+    | (/^(slice|subarray)$/.test(name) ? VIEWS : 0));
+  each(Buffer, () => LANGUAGE | ARGS_READ);
   models.set(Buffer.prototype.copy, RECEIVER_READ | FIRST_WRITE);
   const { EventEmitter } = require('events');
   each(EventEmitter.prototype, (name) => (READING_NAME.test(name) ? RECEIVER_READ : RECEIVER_WRITE)
@@ -146,7 +161,7 @@ function coreModule(name, exported) {
       continue;
     }
     if (files && OUTSIDE.test(key)) model |= EFFECT;
-    if (/^(read|readv|randomFill|fill)/.test(key) && name !== 'fs/promises') model |= key.startsWith('random') ? FIRST_WRITE : 0;
+    if (/^(read|randomFill|getRandomValues)/.test(key)) model |= BYTES_WRITE;
     model |= /^(createServer|createSecureServer|setInterval|watch)/.test(key) ? START : POST;
     set(value, model);
     const prototype = Object.getOwnPropertyDescriptor(value, 'prototype')?.value;
@@ -164,6 +179,6 @@ function build() {
 }
 
 module.exports = {
-  models, build, RECEIVER_READ, RECEIVER_WRITE, FIRST_WRITE, ARGS_READ, DEEP_READ, EFFECT, POST, START, LANGUAGE, MATCHES,
-  UNSEEN,
+  models, build, withResolvers: /** @type {any} */ (Promise).withResolvers, RECEIVER_READ, RECEIVER_WRITE, FIRST_READ,
+  FIRST_WRITE, BYTES_WRITE, VIEWS, STEPS, UNSEEN, ARGS_READ, DEEP_READ, EFFECT, POST, START, LANGUAGE,
 };

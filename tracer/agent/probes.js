@@ -16,6 +16,7 @@ const iteration = require('./iteration.js');
 const causality = require('./causality.js');
 const memory = require('./memory.js');
 const calls = require('./calls.js');
+const opaque = require('./opaque.js');
 const shapes = require('./shapes.js');
 const ruptures = require('./ruptures.js');
 const models = require('./models.js');
@@ -26,10 +27,11 @@ const { markReachable } = require('./reach.js');
  * @param {number} id @param {number} base @param {string} path @param {number[]} parents
  * @param {[string, number, number][]} variables @param {[number, string][]} sites @param {[number, number][]} passes
  * @param {Record<string, () => unknown>} roots @param {[string, number, string][]} problems kind, line, sentence
+ * @param {[[string, string][], any[]]} [links] imports and exports of a module
  */
-function file(id, base, path, parents, variables, sites, passes, roots, problems) {
+function file(id, base, path, parents, variables, sites, passes, roots, problems, links) {
   for (const [kind, line, text] of problems) problem(kind, id, line, text);
-  state.files[id] = { id, base, path, parents, variables, sites, roots };
+  state.files[id] = { id, base, path, parents, variables, sites, roots, links: links ?? [[], []] };
   const needed = base + parents.length;
   if (needed > state.parents.length) {
     const larger = new Int32Array(needed * 2).fill(-1);
@@ -78,6 +80,9 @@ const PROBES = {
   $pxV: memory.writeIfSampled,
   $pxI: memory.iterate,
   $pxD: memory.destructure,
+  $pxo: memory.implicit,
+  $pxj: memory.imported,
+  $pxe: memory.each,
   $pxn: memory.born,
   $pxN: memory.scope,
   $pxL: memory.lateScope,
@@ -94,6 +99,8 @@ function install() {
   frames.observeShapes(shapes.wants, shapes.noteReturn);
   if (state.memory !== 'off') {
     models.build();
+    memory.knowGlobals();
+    frames.observeAwaits(opaque.awaited);
     causality.onInitEnd(markReachable);
   }
   state.spool.beforeFlush.push(memory.writeLocations, shapes.write, ruptures.write);

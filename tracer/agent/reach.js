@@ -45,7 +45,10 @@ function markReachable() {
 
 /** @param {object} object @returns {Iterable<unknown>} */
 function* parts(object) {
-  if (types.isMap(object)) yield* Map.prototype.values.call(object);
+  if (types.isMap(object)) {
+    yield* Map.prototype.values.call(object);
+    yield* Map.prototype.keys.call(object);
+  }
   else if (types.isSet(object)) yield* Set.prototype.values.call(object);
   if (ArrayBuffer.isView(object)) return;
   for (const key of Reflect.ownKeys(object)) {
@@ -54,4 +57,4 @@ function* parts(object) {
   }
 }
 
-module.exports = { markReachable };
+module.exports = { markReachable, parts };

@@ -15,6 +15,7 @@ const { Sampling } = require('./sampling.js');
  * @property {number[]} parents index of the enclosing function, by index; -1 for the module
  * @property {[string, number, number][]} variables name, declaration line, declaring function
  * @property {[number, string][]} sites line and callee text of calls
+ * @property {[[string, string][], any[]]} links names of other modules that it reads; variables that it exports, by name
  * @property {Record<string, () => unknown>} roots reads module-level variables
  */
 

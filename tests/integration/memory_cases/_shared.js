@@ -1,0 +1,2 @@
+exports.total = 0
+exports.add = function add () { exports.total++ }

@@ -1,0 +1,171 @@
+// @ts-check
+'use strict';
+
+/**
+ * What objects of libraries keep where no property shows it: private fields, and variables of closures.
+ *
+ * Node's inspector sees both. It is asked in the same thread and only while it is needed, so nothing else
+ * slows down; values are turned into references at once and are never kept.
+ */
+
+const { types } = require('util');
+const { textOf } = require('./disguise.js');
+const { idOf, LIBRARY } = require('./identity.js');
+
+/** @typedef {{name: string, value?: {type: string, value?: unknown, unserializableValue?: string, objectId?: string, description?: string}}} Found */
+
+const GROUP = 'pipetrace';
+const HOLDER = '$pxHeld';
+/** Functions of one object whose closures are looked at. */
+const FUNCTIONS = 16;
+const VALUES = 200;
+
+/** @type {import('inspector').Session | null | undefined} */
+let session;
+
+/** @param {string} method @param {object} parameters @returns {any} */
+function ask(method, parameters) {
+  let answer = null;
+  // Answers of a session within the thread come at once.
+  session?.post(method, parameters, (error, result) => {
+    answer = error ? null : result;
+  });
+  return answer;
+}
+
+function connect() {
+  if (session !== undefined) return session !== null;
+  session = null;
+  try {
+    const { Session } = require('inspector');
+    const made = new Session();
+    made.connect();
+    session = made;
+  } catch {
+    // a build of Node without an inspector
+  }
+  return session !== null;
+}
+
+/** @param {unknown} value @returns {string | undefined} the inspector's name for it */
+function nameOf(value) {
+  /** @type {any} */
+  const world = globalThis;
+  Object.defineProperty(world, HOLDER, { value, configurable: true, writable: true, enumerable: false });
+  return ask('Runtime.evaluate', { expression: HOLDER, objectGroup: GROUP, silent: true })?.result.objectId;
+}
+
+/** The values behind names, in order. @param {Found[]} found @returns {unknown[]} */
+function valuesOf(found) {
+  const values = [];
+  const objects = [];
+  for (const { value } of found.slice(0, VALUES)) {
+    if (value === undefined) continue;
+    if (value.objectId !== undefined) objects.push({ objectId: value.objectId });
+    else values.push(value.unserializableValue ?? value.value);
+  }
+  if (objects.length > 0) {
+    ask('Runtime.callFunctionOn', {
+      functionDeclaration: `function (...all) { globalThis.${HOLDER} = all }`,
+      objectId: objects[0].objectId, arguments: objects, objectGroup: GROUP, silent: true,
+    });
+    const held = /** @type {any} */ (globalThis)[HOLDER];
+    if (Array.isArray(held)) values.push(...held);
+  }
+  return values;
+}
+
+/** Whether a class, by its text, has private fields. @type {WeakMap<Function, boolean>} */
+const privates = new WeakMap();
+
+/** @param {object} object */
+function mayHavePrivateFields(object) {
+  for (let holder = Object.getPrototypeOf(object); holder !== null && !types.isProxy(holder); holder = Object.getPrototypeOf(holder)) {
+    const maker = Reflect.getOwnPropertyDescriptor(holder, 'constructor')?.value;
+    if (typeof maker !== 'function' || types.isProxy(maker)) continue;
+    let has = privates.get(maker);
+    if (has === undefined) {
+      has = idOf(maker) === LIBRARY && /^class[^]*#[A-Za-z_$]/.test(textOf(maker));
+      privates.set(maker, has);
+    }
+    if (has) return true;
+  }
+  return false;
+}
+
+/** Functions whose closures hold nothing of their own. @type {WeakSet<Function>} */
+const open = new WeakSet();
+
+/**
+ * Variables of the closures of a function, without those of its module.
+ * @param {Function} fn @param {unknown[]} into
+ */
+function addClosures(fn, into) {
+  if (open.has(fn)) return;
+  const objectId = nameOf(fn);
+  if (objectId === undefined) return;
+  const list = ask('Runtime.getProperties', { objectId, ownProperties: true })?.internalProperties
+    ?.find((/** @type {Found} */ each) => each.name === '[[Scopes]]')?.value.objectId;
+  if (list === undefined) return;
+  /** @type {Found[]} */
+  const all = ask('Runtime.getProperties', { objectId: list, ownProperties: true })?.result ?? [];
+  const scopes = all.filter(({ value }) => value !== undefined && /^(Closure|Block)/.test(value.description ?? ''));
+  // A CommonJS module is a function as well, the outermost one.
+  if (scopes.length > 0 && scopes[scopes.length - 1].value?.description === 'Closure') scopes.pop();
+  let count = 0;
+  for (const { value } of scopes) {
+    const found = ask('Runtime.getProperties', { objectId: value?.objectId, ownProperties: true })?.result ?? [];
+    count += found.length;
+    into.push(...valuesOf(found));
+  }
+  if (count === 0) open.add(fn);
+}
+
+/**
+ * The hidden values of an object of a library; [] where it has none or none can be seen.
+ * @param {object} object @returns {unknown[]}
+ */
+function hiddenOf(object) {
+  /** @type {Function[]} */
+  const functions = [];
+  if (typeof object === 'function') functions.push(object);
+  for (const key of Reflect.ownKeys(object)) {
+    if (functions.length >= FUNCTIONS) break;
+    const value = Reflect.getOwnPropertyDescriptor(object, key)?.value;
+    if (typeof value === 'function' && !types.isProxy(value)) functions.push(value);
+  }
+  const closures = functions.filter((fn) => idOf(fn) === LIBRARY && !open.has(fn) && !isNative(fn));
+  const fields = typeof object !== 'function' && mayHavePrivateFields(object);
+  if ((closures.length === 0 && !fields) || !connect()) return [];
+  /** @type {unknown[]} */
+  const into = [];
+  try {
+    if (fields) {
+      const objectId = nameOf(object);
+      if (objectId !== undefined) {
+        const found = ask('Runtime.getProperties', { objectId, ownProperties: true })?.privateProperties ?? [];
+        into.push(...valuesOf(found));
+      }
+    }
+    for (const fn of closures) addClosures(fn, into);
+  } finally {
+    ask('Runtime.releaseObjectGroup', { objectGroup: GROUP });
+    delete /** @type {any} */ (globalThis)[HOLDER];
+  }
+  return into;
+}
+
+/** @type {WeakMap<Function, boolean>} */
+const natives = new WeakMap();
+
+/** @param {Function} fn */
+function isNative(fn) {
+  let native = natives.get(fn);
+  if (native === undefined) {
+    native = textOf(fn).endsWith('{ [native code] }');
+    natives.set(fn, native);
+  }
+  return native;
+}
+
+module.exports = { hiddenOf };

@@ -1,0 +1,201 @@
+// @ts-check
+/// <reference path="./globals.d.ts" />
+/* eslint-disable no-undef -- the flags $pxs and $pxq are declared in globals.d.ts */
+'use strict';
+
+/**
+ * Calls into code that has no probes: what they do to objects that live longer than the chain.
+ *
+ * All such objects that can be reached from receiver and arguments count as read, since the library can read
+ * them. Each is compared before and after the call, hidden values included, and counts as written where it
+ * changed. Comparing large structures is dear, so a call site that has been seen often does it ever more
+ * rarely; in between, its objects count as written if its recent comparisons found changes.
+ */
+
+const Module = require('module');
+const { types } = require('util');
+const { state } = require('./state.js');
+const memory = require('./memory.js');
+const { metas, isObject, content, READ, WRITE, BOTH, BUILTIN, OPAQUE, COMPARED } = memory;
+const { classOf, RESOURCES } = require('./classes.js');
+const { aliasOf } = require('./aliases.js');
+const { fingerprint } = require('./fingerprint.js');
+const { idOf, LIBRARY } = require('./identity.js');
+const { parts } = require('./reach.js');
+const ruptures = require('./ruptures.js');
+const { beginLibraryCall, endLibraryCall } = require('./decide.js');
+const { height } = require('./frames.js');
+const { below } = require('./stacks.js');
+
+/** Frames of the agent on the stack while a library runs. */
+const FRAMES = 3;
+
+/** First calls of a site that all compare. */
+const COMPARISONS = 8;
+/** Later calls compare when their number is a multiple of this. */
+const RARELY = 16;
+/** Objects that are looked through for long-lived ones. */
+const NODES = 1000;
+const MOST_SUBJECTS = 64;
+/** Comparing this many objects costs little, and is always done. */
+const FEW = 60;
+
+class Place {
+  calls = 0;
+  compared = 0;
+  /** Comparisons since one found a change; the first call may set things up. */
+  unchanged = COMPARISONS;
+
+  /** @param {number} size objects to look at */
+  wants(size) {
+    this.calls++;
+    return size <= FEW || this.compared < COMPARISONS || this.calls % RARELY === 0;
+  }
+
+  /** @param {boolean} changed */
+  note(changed) {
+    this.compared++;
+    if (changed && this.compared > 1) this.unchanged = 0;
+    else this.unchanged++;
+  }
+}
+
+/** @type {Map<number, Place>} */
+const places = new Map();
+/** Of a function that belongs to an object which a library made: that object. @type {WeakMap<Function, object>} */
+const owners = new WeakMap();
+
+/**
+ * Whether an object lives longer than the chain that runs, as far as is known.
+ * @param {object} object @param {number} chain
+ */
+function outlives(object, chain) {
+  const meta = metas.get(object);
+  if (meta === undefined || meta.id === 0) return false;
+  return meta.init || meta.chain !== chain || (!meta.made && meta.root !== '');
+}
+
+/** Objects that libraries export, and what those group. @type {WeakSet<object>} */
+const exported = new WeakSet();
+let loaded = 0;
+
+/** Whether an object is what a module exports: what libraries keep there is not theirs alone. @param {object} object */
+function isExport(object) {
+  if (types.isModuleNamespaceObject(object)) return true;
+  const cache = /** @type {any} */ (Module)._cache;
+  const names = Object.keys(cache);
+  if (names.length !== loaded) {
+    loaded = names.length;
+    for (const name of names) {
+      const value = cache[name]?.exports;
+      if (!isObject(value) || types.isProxy(value) || exported.has(value) || metas.get(value)?.root) continue;
+      exported.add(value);
+      for (const part of parts(value)) {
+        if (isObject(part) && !types.isProxy(part) && ['plain', 'function'].includes(classOf(part))) exported.add(part);
+      }
+    }
+  }
+  return exported.has(object);
+}
+
+/**
+ * The long-lived objects that a call can reach, and how many objects were looked at.
+ * @param {Function} fn @param {any} receiver @param {any[]} args @param {number} chain @param {number} line
+ */
+function gather(fn, receiver, args, chain, line) {
+  /** @type {Set<object>} */
+  const subjects = new Set();
+  /** @type {Map<object, number>} by depth */
+  const seen = new Map();
+  /** @param {unknown} value @param {number} depth */
+  const put = (value, depth) => {
+    if (isObject(value) && seen.size < NODES && !seen.has(value)) seen.set(value, depth);
+  };
+  put(owners.get(fn), 0);
+  if (metas.get(fn)?.made) put(fn, 0);
+  put(receiver, 0);
+  for (const value of args) put(value, 0);
+  for (const [value, depth] of seen) {
+    const cls = classOf(value);
+    if (RESOURCES.has(cls)) {
+      if (depth < 3) content(value, BOTH, OPAQUE, line);
+      continue;
+    }
+    if (cls === 'proxy') {
+      put(aliasOf(value), depth);
+      continue;
+    }
+    const meta = metas.get(value);
+    if (meta?.id === 0 || (typeof value === 'function' && idOf(value) !== LIBRARY)) continue;
+    if (outlives(value, chain) && subjects.size < MOST_SUBJECTS) subjects.add(value);
+    // What a library made from long-lived objects may be a view of them.
+    for (const source of meta?.sources ?? []) put(source, depth + 1);
+    if (isExport(value)) continue;
+    for (const part of parts(value)) put(part, depth + 1);
+  }
+  return { subjects: [...subjects], size: seen.size };
+}
+
+/** @param {Function} fn @param {any} receiver @param {any[]} args @param {number} site @param {boolean} isNew */
+function opaque(fn, receiver, args, site, isNew) {
+  const frame = state.frame;
+  const file = state.files[site >>> 16];
+  const line = file.sites[site & 0xffff][0];
+  const ids = ruptures.register(args, site, 0);
+  const { subjects, size } = frame === null ? { subjects: [], size: 0 } : gather(fn, receiver, args, frame.chain.id, line);
+  let place = places.get(site);
+  if (place === undefined) {
+    place = new Place();
+    places.set(site, place);
+  }
+  const compared = subjects.length > 0 && place.wants(size) ? subjects.filter((subject) => !isExport(subject)) : [];
+  const stops = new Set(compared);
+  const before = compared.map((subject) => fingerprint(subject, stops));
+  if (ids !== null) beginLibraryCall(height(), ids);
+  let result;
+  try {
+    result = isNew ? Reflect.construct(fn, args) : below(FRAMES, fn, receiver, args);
+  } finally {
+    if (ids !== null) endLibraryCall();
+    if (frame !== null && frame === state.frame && $pxs) {
+      // A nested invocation may have made the change as well; then both count as writers.
+      const changed = new Set(compared.filter((subject, index) => fingerprint(subject, stops) !== before[index]));
+      if (compared.length > 0) place.note(changed.size > 0);
+      const guess = compared.length === 0 && place.unchanged < COMPARISONS;
+      for (const subject of subjects) {
+        if (changed.has(subject)) content(subject, BOTH, COMPARED, line);
+        else content(subject, guess && !isExport(subject) ? BOTH : READ, OPAQUE, line);
+      }
+    }
+  }
+  if (isObject(result) && $pxs && !metas.has(result)) {
+    const meta = memory.makeMeta(result, file.id, line, true);
+    if (subjects.length > 0) meta.sources = subjects;
+    if (meta.cls !== 'proxy' && typeof result === 'object') {
+      for (const value of parts(result)) if (typeof value === 'function') owners.set(value, result);
+    }
+  }
+  return result;
+}
+
+/**
+ * A promise is waited for. One that outlives its chain and is not settled yet passes something on from whoever
+ * settles it, which no variable shows.
+ * @param {unknown} value @param {number} line
+ */
+function awaited(value, line) {
+  const frame = state.frame;
+  if (frame === null || !types.isPromise(value) || !outlives(value, frame.chain.id)) return;
+  const pending = require('util').inspect(value, { depth: 0, customInspect: false, maxStringLength: 0, maxArrayLength: 0 })
+    .includes('<pending>');
+  content(value, pending ? BOTH : READ, BUILTIN, line);
+}
+
+/** A promise is settled by one of its own functions. @param {Function} fn @param {number} line */
+function settles(fn, line) {
+  const promise = aliasOf(fn);
+  const frame = state.frame;
+  if (promise !== null && frame !== null && outlives(promise, frame.chain.id)) content(promise, WRITE, BUILTIN, line);
+}
+
+module.exports = { opaque, awaited, settles };
