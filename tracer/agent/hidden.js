@@ -20,8 +20,8 @@ const HOLDER = '$pxHeld';
 const FUNCTIONS = 16;
 const VALUES = 200;
 
-/** @type {import('inspector').Session | null | undefined} */
-let session;
+/** @type {import('inspector').Session | null} */
+let session = null;
 
 /** @param {string} method @param {object} parameters @returns {any} */
 function ask(method, parameters) {
@@ -33,18 +33,23 @@ function ask(method, parameters) {
   return answer;
 }
 
+/** Begin a session, which must not outlast its use: a process may end at any time. */
 function connect() {
-  if (session !== undefined) return session !== null;
-  session = null;
   try {
     const { Session } = require('inspector');
-    const made = new Session();
-    made.connect();
-    session = made;
+    session = new Session();
+    session.connect();
   } catch {
     // a build of Node without an inspector
+    session = null;
   }
   return session !== null;
+}
+
+function disconnect() {
+  ask('Runtime.releaseObjectGroup', { objectGroup: GROUP });
+  session?.disconnect();
+  session = null;
 }
 
 /** @param {unknown} value @returns {string | undefined} the inspector's name for it */
@@ -149,7 +154,7 @@ function hiddenOf(object) {
     }
     for (const fn of closures) addClosures(fn, into);
   } finally {
-    ask('Runtime.releaseObjectGroup', { objectGroup: GROUP });
+    disconnect();
     delete /** @type {any} */ (globalThis)[HOLDER];
   }
   return into;
