@@ -5,6 +5,9 @@ b r  ids
 b rw ids[]
 c r  walk
 c rw walk[]
+d r  re
+e r  re
+g r  re
 d w  re.lastIndex
 g w  re.lastIndex
 f r  ids
