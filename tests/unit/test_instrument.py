@@ -77,7 +77,7 @@ def test_leaf_that_escapes_gets_an_entry() -> None:
         ("v = o[k]", ";v = ($pxs?$pxg(o,0,1):o)[k]"),
         ("v = a().b", ';v = $pxG(($pxs?$pxf(a,196608):a)(),"b",1).b'),
         ("v = a?.b", ';v = ($pxs?$pxg(a,"b",1):a)?.b'),
-        ("v = a?.b.c", ';v = (($px1=a)==null?void 0:$pxG(($pxs?$pxg($px1,"b",1):$px1).b,"c",1).c)'),
+        ("v = a?.b.c", ';v = (($px1=a)==null?void 0:($pxG(($pxs?$pxg($px1,"b",1):$px1).b,"c",1)).c)'),
         (
             "a?.b.m(1)",
             ';(($px1=a)==null?void 0:$pxK(($pxs?$pxg($px1,"b",1):$px1).b,"m",196608).m(1))',
