@@ -92,6 +92,13 @@ class Item:
         """'file:line' where it is declared or made."""
         return f"{self.file}:{self.line}" if self.file else self.name
 
+    @property
+    def label(self) -> str:
+        """How a sentence names it: its name and, where the name does not tell, its place."""
+        if self.file and f"{self.file}:{self.line}" not in self.name:
+            return f"`{self.name}` ({self.file}:{self.line})"
+        return f"`{self.name}`"
+
 
 @dataclass(frozen=True, slots=True)
 class Classification:

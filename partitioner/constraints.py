@@ -61,7 +61,7 @@ def mobilities(recording: Recording, graph: Graph, classes: Classification) -> d
         held.setdefault(split.unit, []).append(
             Refusal(
                 "shares-state",
-                f"{short(recording, split.unit)} and {other} use `{item.name}` ({item.place}) within one chain "
+                f"{short(recording, split.unit)} and {other} use {item.label} within one chain "
                 "without one following from the other, and one of them writes it.",
                 "Pass the data as arguments and results instead, or move the function that encloses both.",
             )

@@ -119,7 +119,7 @@ def _shapes(shapes: Iterable[Shape]) -> str:
 
 
 def _sentence(item: Item) -> str:
-    return f"`{item.name}` ({item.place}) is {item.klass}{_guess(item)}: it ties what touches it to one stage."
+    return f"{item.label} is {item.klass}{_guess(item)}: it ties what touches it to one stage."
 
 
 def _guess(item: Item) -> str:
@@ -140,7 +140,7 @@ def _location(analysis: Analysis, item: Item) -> Explanation:
         meaning = "a library changed it at its first use and never again, which each stage does for itself"
     if item.local:
         meaning = "two handlers of one chain use it that do not follow from one another, and one writes it"
-    lines = [f"`{item.name}` ({item.place}) is {item.klass}: {meaning}{_guess(item)}."]
+    lines = [f"{item.label} is {item.klass}: {meaning}{_guess(item)}."]
     users = [analysis.name(function) for function in item.functions]
     lines.append(f"After initialisation {listed(users, most=8)} touched it." if users else "Nothing touched it later.")
     lines += [

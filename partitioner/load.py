@@ -59,7 +59,7 @@ def load_recording(path: Path) -> Recording:
                 "under load, with `pipetrace record --on-port '<load command>' -- <your command>`."
             )
         return Recording(
-            path=path.as_posix(),
+            path=path.resolve().as_posix(),
             meta=dict(trace.meta),
             files={
                 _int(row["file_id"]): SourceFile(

@@ -26,12 +26,16 @@ def _own_name(function: Function) -> str:
 
 
 def short(recording: Recording, function: int) -> str:
-    """A function as a sentence names it: its name, or where it stands."""
+    """A function as a sentence names it: its name, or what it was handed to and where it stands."""
     info = recording.functions[function]
     path = recording.files[info.file].path
     if info.kind == "module":
         return path
-    return f"`{info.name}`" if info.name else f"the function at {path}:{info.line}"
+    if info.name:
+        return f"`{info.name}`"
+    given = recording.ruptures.get(function, ())
+    what = f"the function handed to `{given[0].callee}`" if given else "the function"
+    return f"{what} at {path}:{info.line}"
 
 
 def place(recording: Recording, function: int) -> str:

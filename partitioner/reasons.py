@@ -70,7 +70,7 @@ def _by_item(analysis: Analysis, unit: int, item: Item) -> Refusal:
     remedy = _STORE.format(name=item.name)
     through = _through(analysis, unit, item)
     others = _partners(analysis, unit, item)
-    what = f"`{item.name}` ({item.place})"
+    what = item.label
     if item.klass == "resource":
         return Refusal(
             "captures-resource",
@@ -139,7 +139,7 @@ def phrase(analysis: Analysis, blame: Blame) -> str:
         verb = "handlers that share" if len(users) > 1 else "a handler that changes"
         if blame.item.klass == "resource":
             verb = "handlers that use" if len(users) > 1 else "a handler that uses"
-        return f"{part} in {verb} `{blame.item.name}` ({blame.item.place})"
+        return f"{part} in {verb} {blame.item.label}"
     if blame.unit is not None:
         refusal = analysis.mobilities[blame.unit].refusals[0]
         return f"{part} in a handler that cannot move: {refusal.sentence[:-1]}"

@@ -85,7 +85,7 @@ def limit_of(analysis: Analysis, problem: Problem, solution: Solution) -> str:
         for tie in problem.ties
         if stage_of(problem.works[tie.works[0]], solution.placement) == busiest
     ]
-    what = listed([f"`{item.name}` ({item.place})" for item in owned]) or "its state"
+    what = listed([item.label for item in owned]) or "its state"
     return f"{name} owns {what} and so cannot have replicas"
 
 

@@ -80,7 +80,7 @@ def test_partition_prints_diagnosis_tables_and_the_next_command(
         "",
     ]
     assert err == "Wrote plan.json\nNext: pipetrace rewrite -o staged/\n"
-    assert load_plan("plan.json").trace.path == "traces/shop.duckdb"
+    assert load_plan("plan.json").trace.path == str(Path("traces/shop.duckdb").resolve())
 
 
 def test_partition_never_overwrites_a_plan(trace: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -33,7 +33,7 @@ function watch(prototype, name, kind) {
   const { [name]: replacement } = {
     /** @this {any} @param {...unknown} args */
     [name](...args) {
-      if (Symbol.for('pipetrace.own') in this) return original.apply(this, args);
+      if (Symbol.for('pipetrace.own') in this || isImplicit(args)) return original.apply(this, args);
       numbers.set(this, next++);
       const tell = () => report(this, kind(this));
       this.once('listening', tell);
@@ -50,6 +50,14 @@ function watch(prototype, name, kind) {
     ...Object.getOwnPropertyDescriptor(prototype, name),
     value: replacement,
   });
+}
+
+/**
+ * Whether Node binds a socket by itself, because it sends before anybody bound it: a client.
+ * @param {any[]} args
+ */
+function isImplicit([options, done]) {
+  return done === null && options?.port === 0 && options.exclusive === true;
 }
 
 /** @param {object} server */
