@@ -80,7 +80,7 @@ def test_leaf_that_escapes_gets_an_entry() -> None:
         ("v = a?.b.c", ';v = (($px1=a)==null?void 0:($pxG(($pxs?$pxg($px1,"b",1):$px1).b,"c",1)).c)'),
         (
             "a?.b.m(1)",
-            ';(($px1=a)==null?void 0:$pxK(($pxs?$pxg($px1,"b",1):$px1).b,"m",196608).m(1))',
+            ';(($px1=a)==null?void 0:($pxK(($pxs?$pxg($px1,"b",1):$px1).b,"m",196608)).m(1))',
         ),
         ("delete a?.b", '; (($px1=a)==null?true:delete ($pxs?$pxw($px1,"b",1,2):$px1).b)'),
         ("o.m(1)", ';($pxs?$pxk(o,"m",196608):o).m(1)'),
