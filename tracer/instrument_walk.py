@@ -15,8 +15,8 @@ from pipetrace.javascript.functions import FunctionInfo
 from pipetrace.javascript.nodes import FUNCTION_TYPES, Node, code_children
 from pipetrace.javascript.parse import ParsedFile
 from pipetrace.javascript.scopes import ScopeInfo
+from pipetrace.tracer.instrument_calls import MemoryProbes
 from pipetrace.tracer.instrument_chains import Chains
-from pipetrace.tracer.instrument_memory import MemoryProbes
 from pipetrace.tracer.instrument_patterns import movable_patterns, parameter_pattern, pattern_text, without_line_breaks
 from pipetrace.tracer.instrument_plan import Plan, identifiers
 
