@@ -18,7 +18,7 @@ from pipetrace.partitioner.produce import explain_in_trace
 @click.option("--transport", type=click.Choice(["threads", "nats"]), default="threads", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of sentences.")
 def command(trace: Path, what: str, transport: Transport, as_json: bool) -> None:
-    """Show why a handler moves or stays, or what makes a location state.
+    """Show why a handler moves or stays, and what is state.
 
     TRACE is a file that `pipetrace record` wrote. HANDLER is an id of plan.json, a function's name, or file:line;
     LOCATION an id of plan.json or a variable's name.

@@ -66,7 +66,7 @@ def command(
     wanted: tuple[str, ...],
     keep: tuple[str, ...],
 ) -> None:
-    """Work out how the handlers of a recorded application can be spread over machines.
+    """Work out how handlers can be spread over machines.
 
     TRACE is a file that `pipetrace record` wrote; without it the newest in traces/ is taken. The plan says which
     handler runs where, what each stage owns, and why; it is meant to be read and edited.

@@ -109,7 +109,7 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Run COMMAND, a Node.js application, and record what its handlers do.
+    """Record what the handlers of a Node.js application do.
 
     COMMAND is whatever starts the application: `node app.js`, `npm start`, `npx name`. The recording ends when
     it ends, after --duration, when the load of --on-port ends, or with Ctrl-C, which keeps the data (twice:
@@ -163,7 +163,7 @@ def _tell(recorded: Recorded) -> None:
         click.echo(f"pipetrace: {remark}", err=True)
     counts, overhead = recorded.counts, recorded.meta["overhead"]
     factor = overhead["slow_down"]
-    slow = f"; it slowed the application {factor:.2f}×, costs are corrected" if factor else ""
+    slow = f"; its own measured part slowed the application {factor:.2f}×" if factor else ""
     click.echo(
         f"{recorded.meta['duration_s']:.1f} s, {counts['chains']} events, {counts['invocations']} invocations, "
         f"{counts['accesses']} memory accesses; recording wrote {overhead['written_bytes'] / 1e6:.1f} MB{slow}.",

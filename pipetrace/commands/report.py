@@ -42,7 +42,9 @@ def command(
     no_source: bool,
     force: bool,
 ) -> None:
-    """Report what a recording shows: the diagnosis, the handlers, what they share, and what could move.
+    """Write the performance review report of a recording.
+
+    It has the diagnosis, the handlers, what they share, and what could move.
 
     TRACE is a file that `pipetrace record` wrote; without it the newest in traces/ is taken. The HTML report
     is one file that fetches nothing; values were never recorded, source is shown unless --no-source is given.

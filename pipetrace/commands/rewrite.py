@@ -31,9 +31,9 @@ from pipetrace.rewriter.summary import summary_lines
 @click.option("--force", is_flag=True, help="Replace a staged application that is there.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(plan: Path, output: Path, source: Path | None, show_diff: bool, force: bool, as_json: bool) -> None:
-    """Write the staged application that a plan describes; the source itself is never changed.
+    """Write the staged application that a plan describes.
 
-    PLAN is a file that `pipetrace partition` wrote (default: plan.json). The result is a copy of the package with
+    The source itself is never changed. PLAN is a file that `pipetrace partition` wrote (default: plan.json). The result is a copy of the package with
     small edits, its plan and its runtime; `pipetrace run` starts it.
     """
     loaded = load_plan(plan)

@@ -36,7 +36,9 @@ def command(
     staged: Path, arguments: tuple[str, ...], transport: str, replicas: int | None, stage: str | None, group: str,
     node: str | None, quiet: bool,
 ) -> int:  # fmt: skip
-    """Start the staged application in STAGED with the recorded command's node flags, arguments and directory.
+    """Start a staged application with all its stages.
+
+    STAGED is started with the recorded command's node flags, arguments and directory.
 
     ARGUMENTS after `--` replace the recorded ones. stdio, signals and exit status are the application's own.
     Over NATS the stage processes are started too, and stopped when the application ends.

@@ -86,7 +86,9 @@ def command(
     replicas: int | None, concurrency: int, timeout: float, linger: float, node: str | None, no_measure: bool,
     duration: float, rounds: int, json_wanted: bool, quiet: bool,
 ) -> int:  # fmt: skip
-    """Replay requests against the original and the staged application in STAGED and compare byte by byte.
+    """Compare a staged application's answers with the original's.
+
+    Requests are replayed against the original and the staged application in STAGED and compared byte by byte.
 
     The original is started at least twice, to learn what varies by itself. ARGUMENTS after `--` replace the
     recorded ones for both. Exit status: 0 equal, 1 different, 2 not carried out.
