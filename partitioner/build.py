@@ -183,6 +183,7 @@ class _Build:
                 byte_us=dict(model.byte_us),
                 http_entry_us=model.http_entry_us,
                 http_stage_us=model.http_stage_us,
+                away_factor=model.away_factor,
                 entry_us_per_request=model.entry_us_per_request,
                 move_threshold_us=analysis.threshold_us,
             ),

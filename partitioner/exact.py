@@ -154,7 +154,8 @@ def _loads(
     for number, work in enumerate(problem.works):
         for stage in range(columns.stages):
             if work.cpu_us:
-                by_stage[stage].append((columns.y(number, stage), work.cpu_us / total))
+                factor = 1.0 if stage == ENTRY else problem.away_factor
+                by_stage[stage].append((columns.y(number, stage), factor * work.cpu_us / total))
             if stage != ENTRY and work.path and work.calls:
                 last = work.path[-1]
                 by_stage[stage].append((columns.q(number, stage), work.calls * problem.stage_us[last] / total))

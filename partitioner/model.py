@@ -12,7 +12,7 @@ TRANSPORTS: tuple[Transport, ...] = ("threads", "nats")
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """Costs in microseconds of CPU, measured on Node 20 with a prototype of the runtime.
+    """Costs in microseconds of CPU, measured on Node 20 with the staged example on two cores.
 
     A message is one call of a moved handler: encode, send, decode, and the same for its result. Half of
     ``message_us`` and of the bytes' cost falls on the caller, half on the stage.
@@ -24,10 +24,13 @@ class Model:
     """CPU of each further byte, both sides together."""
     free_bytes: float = 2048.0
     """Bytes that ``message_us`` already pays for."""
-    http_entry_us: float = 30.0
+    http_entry_us: float = 80.0
     """What a moved HTTP handler costs its caller on top: request sent, response replayed."""
-    http_stage_us: float = 65.0
-    """What a moved HTTP handler costs its stage on top: request and response rebuilt."""
+    http_stage_us: float = 250.0
+    """What a moved HTTP handler costs its stage on top: request and response rebuilt, by code that is cold between calls
+    of a heavy handler."""
+    away_factor: float = 1.1
+    """CPU of moved work against the same work in one process: its loops share caches, and each has a collector."""
     entry_us_per_request: float = 150.0
     """Work of Node and the framework for one HTTP request, outside all handlers; it stays on the entry stage."""
     threshold_us: dict[str, float] = field(default_factory=lambda: {"threads": 200.0, "nats": 500.0})

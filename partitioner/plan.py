@@ -201,6 +201,7 @@ class Costs:
     byte_us: dict[str, float]
     http_entry_us: float
     http_stage_us: float
+    away_factor: float
     entry_us_per_request: float
     move_threshold_us: float
 

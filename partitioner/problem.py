@@ -50,6 +50,8 @@ class Problem:
     ties: tuple[Tie, ...]
     base_us: float
     """What Node and the framework do on the entry stage in any case."""
+    away_factor: float = 1.0
+    """CPU of work away from the entry stage, as a multiple of what it took there."""
 
     @property
     def total_us(self) -> float:
@@ -138,6 +140,7 @@ def build_problem(
         stage_us=tuple(stage for _, stage in costs),
         ties=_ties(graph, ties, work_of),
         base_us=graph.requests * model.entry_us_per_request,
+        away_factor=model.away_factor,
     )
 
 
@@ -204,7 +207,7 @@ def loads_of(problem: Problem, layout: Layout, placement: Placement) -> Loads:
     messages = 0.0
     for work in problem.works:
         stage = stage_of(work, placement)
-        loads[stage] += work.cpu_us
+        loads[stage] += work.cpu_us * (1.0 if stage == ENTRY else problem.away_factor)
         if stage != ENTRY and work.calls and all(placement[unit] == ENTRY for unit in work.path[:-1]):
             last = work.path[-1]
             messages += work.calls * problem.caller_us[last]

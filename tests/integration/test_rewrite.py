@@ -174,6 +174,7 @@ def plan_json(root: Path, moved: dict[str, str], **more: Any) -> dict[str, Any]:
             "byte_us": {"threads": 0.01, "nats": 0.02},
             "http_entry_us": 30.0,
             "http_stage_us": 60.0,
+            "away_factor": 1.1,
             "entry_us_per_request": 150.0,
             "move_threshold_us": 200.0,
         },

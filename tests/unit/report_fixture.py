@@ -476,6 +476,7 @@ def plan() -> dict[str, Any]:
             "entry_us_per_request": 150,
             "http_entry_us": 30,
             "http_stage_us": 65,
+            "away_factor": 1.1,
             "move_threshold_us": 200,
         },
         "what_if": [

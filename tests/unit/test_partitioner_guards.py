@@ -107,12 +107,14 @@ def test_state_that_leaves_the_entry_is_guarded_against_those_who_stay() -> None
     render = draw.promised("render")
     cache = draw.content("cache", line=6)
     heavy = draw.promised("other")
+    stays = draw.function("stays", uses_this=True)
     for _ in range(3):
         draw.touch(draw.run(render, ms=8), "rw", cache)
         draw.run(heavy, ms=8)
+        draw.run(stays, ms=8)
     clear = draw.function("clearCache")
     draw.capture(clear, "cache", line=6)
-    plan = make_plan(draw.recording(), Options(machines=2))
+    plan = make_plan(draw.recording(), Options(machines=3))
     assert {handler.name: handler.reason.cause for handler in plan.moved} == {
         "render": "owns-state",
         "other": "stateless-heavy",

@@ -57,14 +57,14 @@ def test_partition_prints_diagnosis_tables_and_the_next_command(
     out, err = capsys.readouterr()
     lines = [line.rstrip() for line in out.splitlines()]
     assert lines[:2] == [
-        "4 cores should give 3.1× with `page` (70 % of the handlers' CPU) on 3 event loops of its own; limit:",
+        "4 cores should give 3.0× with `page` (70 % of the handlers' CPU) on 3 event loops of its own; limit:",
         "the entry stage: 30 % of the handlers' CPU is in handlers that share `sessions` (app.js:4).",
     ]
     assert lines[lines.index("Stages") : lines.index("Scaling")] == [
         "Stages",
         "stage   replicas  load of each  owns",
         "entry          1          0.33  `app.js:sessions`",
-        "stage1         3          0.23",
+        "stage1         3          0.26",
         "",
         "Handlers",
         " 70 %  app.js#page  7.0 ms × 10  → stage1 (wrap)",
