@@ -27,8 +27,8 @@ class Model:
     http_entry_us: float = 80.0
     """What a moved HTTP handler costs its caller on top: request sent, response replayed."""
     http_stage_us: float = 250.0
-    """What a moved HTTP handler costs its stage on top: request and response rebuilt, by code that is cold between calls
-    of a heavy handler."""
+    """What a moved HTTP handler costs its stage on top: request and response rebuilt, by code that is cold between
+    calls of a heavy handler."""
     away_factor: float = 1.1
     """CPU of moved work against the same work in one process: its loops share caches, and each has a collector."""
     entry_us_per_request: float = 150.0

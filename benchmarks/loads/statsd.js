@@ -21,8 +21,11 @@ function send(left) {
 }
 
 function ask() {
-  const client = net.connect(/** @type {number} */ (management), '127.0.0.1', () => client.write('counters\ngauges\nquit\n'));
-  client.resume();
+  const questions = ['counters\n', 'gauges\n', 'quit\n'];
+  const client = net.connect(/** @type {number} */ (management), '127.0.0.1', () => client.write(String(questions.shift())));
+  client.on('data', (data) => {
+    if (String(data).includes('END') && questions.length > 0) client.write(String(questions.shift()));
+  });
 }
 
 send(1000);

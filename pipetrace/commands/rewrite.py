@@ -33,8 +33,8 @@ from pipetrace.rewriter.summary import summary_lines
 def command(plan: Path, output: Path, source: Path | None, show_diff: bool, force: bool, as_json: bool) -> None:
     """Write the staged application that a plan describes.
 
-    The source itself is never changed. PLAN is a file that `pipetrace partition` wrote (default: plan.json). The result is a copy of the package with
-    small edits, its plan and its runtime; `pipetrace run` starts it.
+    The source itself is never changed. PLAN is a file that `pipetrace partition` wrote (default: plan.json). The
+    result is a copy of the package with small edits, its plan and its runtime; `pipetrace run` starts it.
     """
     loaded = load_plan(plan)
     result = rewrite(loaded, source or Path(loaded.trace.app_root), output, force=force)
