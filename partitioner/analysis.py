@@ -12,6 +12,7 @@ from pipetrace.partitioner.graph import Cell, Graph, build_graph
 from pipetrace.partitioner.model import Model, Transport
 from pipetrace.partitioner.names import handler_ids, short
 from pipetrace.partitioner.problem import Problem, build_problem
+from pipetrace.partitioner.reach import Reach
 from pipetrace.partitioner.recording import Recording
 from pipetrace.partitioner.repair import repair
 
@@ -43,6 +44,11 @@ class Analysis:
                 for unit in self.graph.cells[cell].path:
                     found.setdefault(unit, {})[item.id] = item
         return {unit: tuple(items.values()) for unit, items in found.items()}
+
+    @cached_property
+    def reach(self) -> Reach:
+        """Which functions could run inside which unit."""
+        return Reach(self.recording, self.graph)
 
     @property
     def threshold_us(self) -> float:

@@ -14,7 +14,7 @@ from pipetrace.partitioner import plan
 from pipetrace.partitioner.analysis import Analysis, analyse
 from pipetrace.partitioner.classify import Item
 from pipetrace.partitioner.diagnose import diagnosis
-from pipetrace.partitioner.guards import guards_of, init_values_of, sources_of
+from pipetrace.partitioner.guards import constants_of, guards_of, init_values_of, sources_of
 from pipetrace.partitioner.model import Model, Transport
 from pipetrace.partitioner.problem import ENTRY, Problem
 from pipetrace.partitioner.reasons import listed, milliseconds, percent, refusals_of
@@ -150,6 +150,7 @@ class _Build:
             reasons = what_ifs(analysis, self._problem, self._options.machines, self._solution)
         model = analysis.model
         loads = self._solution.loads
+        guards = guards_of(analysis, self._moved, self._owners) if self._moved else ()
         return plan.Plan(
             tool_version=__version__,
             diagnosis=diagnosis(analysis, self._problem, self._solution),
@@ -172,7 +173,8 @@ class _Build:
             stages=self._stages(),
             handlers=self._handlers(),
             state=tuple(self._states()),
-            guards=guards_of(analysis, self._moved, self._owners) if self._moved else (),
+            guards=guards,
+            constants=constants_of(analysis, self._moved, guards),
             sources=sources_of(analysis) if self._moved else (),
             init_values=init_values_of(analysis, self._moved),
             refusals=tuple(self._refusals()),

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pipetrace.partitioner.classify import BOUND, CARRIED, Classification
+from pipetrace.partitioner.global_state import changed_globals, refused_by_globals
 from pipetrace.partitioner.graph import Graph
 from pipetrace.partitioner.names import short
 from pipetrace.partitioner.places import refused_by_place
+from pipetrace.partitioner.reach import Reach
 from pipetrace.partitioner.recording import CALL, HANDLER, Capture, Function, Recording, Shape
 from pipetrace.partitioner.refusal import Refusal
 
@@ -66,6 +68,10 @@ def mobilities(recording: Recording, graph: Graph, classes: Classification) -> d
                 "Pass the data as arguments and results instead, or move the function that encloses both.",
             )
         )
+    reach = Reach(recording, graph)
+    changed = changed_globals(recording)
+    for unit in graph.units:
+        held.setdefault(unit, []).extend(refused_by_globals(recording, unit, reach.of_unit(unit), changed))
     return {unit: _mobility(recording, facts, unit, held.get(unit, [])) for unit in graph.units}
 
 

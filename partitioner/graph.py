@@ -18,6 +18,8 @@ from pipetrace.partitioner.recording import CALL, HANDLER, INIT, NONE, RESUME, F
 
 Path = tuple[int, ...]
 
+_LISTEN = frozenset({"on", "once", "addListener", "prependListener", "prependOnceListener", "addEventListener"})
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -167,6 +169,9 @@ class _Inside:
         if function in around or not self._lexical_of(function).isdisjoint(around):
             return True
         ruptures = self._recording.ruptures.get(function, ())
+        if nested and any(rupture.callee.rpartition(".")[2] in _LISTEN for rupture in ruptures):
+            # Whoever emits an event runs its listeners; `next` is no event.
+            return True
         if any(rupture.during_init > 0 for rupture in ruptures):
             # Registered on every stage alike; reached from here only through a function that came in, as `next`.
             return not self._takes_functions(unit)

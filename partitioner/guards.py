@@ -28,48 +28,6 @@ Name = tuple[int, str]
 """A module-level name: module function and name."""
 
 
-def reachable(recording: Recording, function: int) -> frozenset[int]:
-    """The functions that a function could call by the text of the program, itself included."""
-    children = _children(recording)
-    at_top = {
-        (info.parent, info.name): info.id
-        for info in recording.functions.values()
-        if info.name and info.parent is not None and recording.functions[info.parent].kind == "module"
-    }
-    found = {function}
-    waiting = [function]
-    while waiting:
-        at = waiting.pop()
-        following = [*children.get(at, ()), *recording.calls.get(at, ())]
-        following += [
-            at_top[(capture.scope, capture.name)]
-            for capture in recording.captures.get(at, ())
-            if capture.module_level and (capture.scope, capture.name) in at_top
-        ]
-        for other in following:
-            if other not in found and other in recording.functions:
-                found.add(other)
-                waiting.append(other)
-    return frozenset(found)
-
-
-def _could_run(analysis: Analysis, unit: int) -> frozenset[int]:
-    """The functions that could run inside a unit, by its text or because they were seen to."""
-    seen = {unit}
-    for cell in analysis.graph.cells:
-        if unit in cell.path:
-            seen.update(cell.path[cell.path.index(unit) :])
-    return frozenset().union(*(reachable(analysis.recording, function) for function in sorted(seen)))
-
-
-def _children(recording: Recording) -> dict[int, list[int]]:
-    found: dict[int, list[int]] = {}
-    for info in recording.functions.values():
-        if info.parent is not None:
-            found.setdefault(info.parent, []).append(info.id)
-    return found
-
-
 def _module_names(recording: Recording, functions: frozenset[int]) -> dict[Name, Capture]:
     found: dict[Name, Capture] = {}
     for function in sorted(functions):
@@ -99,7 +57,7 @@ def guards_of(analysis: Analysis, moved: Mapping[int, str], owners: Mapping[str,
     found: dict[str, plan.Guard] = {}
     units: dict[str, set[str]] = {}
     for unit, stage in sorted(moved.items()):
-        for name, capture in _module_names(recording, _could_run(analysis, unit)).items():
+        for name, capture in _module_names(recording, analysis.reach.of_unit(unit)).items():
             if capture.kind in _FIXED or name[0] not in recording.functions:
                 continue
             file = recording.file_of(name[0])
@@ -122,6 +80,31 @@ def guards_of(analysis: Analysis, moved: Mapping[int, str], owners: Mapping[str,
     )
 
 
+def constants_of(
+    analysis: Analysis, moved: Mapping[int, str], guards: tuple[plan.Guard, ...]
+) -> tuple[plan.Constant, ...]:
+    """Module-level names that moved handlers may use, and whose values are neither state nor guarded."""
+    recording = analysis.recording
+    written = _written_by_functions(recording)
+    apart = {guard.location for guard in guards} | {item.id for item in analysis.classes.ties}
+    found: dict[str, plan.Constant] = {}
+    units: dict[str, set[str]] = {}
+    for unit in sorted(moved):
+        for name, capture in _module_names(recording, analysis.reach.of_unit(unit)).items():
+            if name[0] not in recording.functions or capture.kind in ("function", "class"):
+                continue
+            location = f"{recording.file_of(name[0])}:{capture.name}"
+            plain = capture.init_kind in ("literal", "function") and name not in written
+            if plain or location in apart:
+                continue
+            file = recording.file_of(name[0])
+            found.setdefault(location, plan.Constant(location, capture.name, file, capture.line, ()))
+            units.setdefault(location, set()).add(analysis.ids[unit])
+    return tuple(
+        dataclasses.replace(found[location], handlers=tuple(sorted(units[location]))) for location in sorted(found)
+    )
+
+
 def _strangers(analysis: Analysis, moved: Mapping[int, str], owners: Mapping[str, str]) -> list[tuple[Item, list[int]]]:
     """State that left the entry stage, with the functions that name it and were never seen to run with it."""
     recording = analysis.recording
@@ -133,7 +116,7 @@ def _strangers(analysis: Analysis, moved: Mapping[int, str], owners: Mapping[str
         at_home: set[int] = set()
         for unit, stage in moved.items():
             if stage == owner:
-                at_home |= _could_run(analysis, unit)
+                at_home |= analysis.reach.of_unit(unit)
         strangers = [
             function
             for function, captures in sorted(recording.captures.items())
@@ -174,7 +157,7 @@ def init_values_of(analysis: Analysis, moved: Mapping[int, str]) -> tuple[plan.I
     recording = analysis.recording
     found: dict[tuple[str, str], plan.InitValue] = {}
     for unit in sorted(moved):
-        for (module, name), capture in _module_names(recording, _could_run(analysis, unit)).items():
+        for (module, name), capture in _module_names(recording, analysis.reach.of_unit(unit)).items():
             if capture.nondeterministic and module in recording.functions:
                 file = recording.file_of(module)
                 found[(file, name)] = plan.InitValue(

@@ -157,6 +157,8 @@ def _functions(query: Query) -> dict[int, Function]:
             uses_this=_bool(row["uses_this"]),
             dynamic_scope=_bool(row["uses_dynamic_scope"]),
             code_after_next=_bool(row.get("code_after_next")),
+            global_reads=frozenset((row.get("global_reads") or "").split()),
+            global_writes=frozenset((row.get("global_writes") or "").split()),
         )
     return found
 

@@ -141,6 +141,17 @@ class Guard:
 
 
 @dataclass(frozen=True, slots=True)
+class Constant:
+    """A module-level name that moved handlers may use, and whose value nothing was seen to change."""
+
+    location: str
+    name: str
+    file: str
+    line: int
+    handlers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """A function that an outside source calls; it runs on its stage only."""
 
@@ -236,6 +247,7 @@ class Plan:
     what_if: tuple[WhatIf, ...]
     model: Costs
     objective: Objective
+    constants: tuple[Constant, ...] = ()
     format: str = FORMAT
     version: int = VERSION
 

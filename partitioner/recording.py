@@ -62,6 +62,9 @@ class Function:
     uses_this: bool = False
     dynamic_scope: bool = False
     code_after_next: bool = False
+    global_reads: frozenset[str] = frozenset()
+    global_writes: frozenset[str] = frozenset()
+    """Global variables that its own text looks at, and that it may change."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipetrace.rewriter.bindings import makes_objects, register_bindings
+from pipetrace.rewriter.constants import watch_changes
 from pipetrace.rewriter.context import FileContext
 from pipetrace.rewriter.decide import Move
 from pipetrace.rewriter.diff import count_changes
@@ -48,7 +49,14 @@ class FileChange:
     """Sentences on what the plan ordered and was left undone."""
 
 
-def rewrite_file(view: FileView, orders: FileOrders, moves: Mapping[str, Move], root: Path) -> FileChange | None:
+def rewrite_file(
+    view: FileView,
+    orders: FileOrders,
+    moves: Mapping[str, Move],
+    root: Path,
+    constants: Collection[str] = (),
+    apart: Collection[str] = (),
+) -> FileChange | None:
     """Carry out the orders for one file; None if there is nothing to change.
 
     A file without orders still registers its names if it makes objects that others might refer to.
@@ -58,10 +66,14 @@ def rewrite_file(view: FileView, orders: FileOrders, moves: Mapping[str, Move], 
         orders: what the plan orders in it.
         moves: the handlers that are moved, of all files; if there are none, only paths are changed.
         root: absolute directory of the package.
+        constants: locations, of all files, that moved handlers take for constant.
+        apart: locations that are state or guarded.
     """
     context = FileContext(view)
     if moves:
         _carry_out(context, orders, moves)
+        if constants:
+            watch_changes(context, constants, apart)
         if context.touched or makes_objects(view):
             register_bindings(context)
         if context.touched:

@@ -56,9 +56,12 @@ def guard(context: FileContext, order: GuardOrder, reachable: Iterable[int] | No
 def leads_elsewhere(view: FileView, function: FunctionInfo) -> bool:
     """Tell whether a handler could run functions of its file by a way that this file does not show.
 
-    Another file of the application can call back into this one, and so can a function passed as argument.
+    Another file of the application can call back into this one, and so can a function passed as argument, or one that
+    listens to an event.
     """
     reachable = view.scopes.reachable_functions(function.index)
+    if not reachable.isdisjoint(view.emitting):
+        return True
     for binding in view.scopes.bindings:
         used = any(reference.function in reachable for reference in binding.references)
         if not used:

@@ -84,6 +84,10 @@ class Orders:
     files: Mapping[str, FileOrders]
     """Path relative to the package, with slashes → its orders; every file of the plan is there."""
     states: tuple[StateOrder, ...]
+    constants: frozenset[str] = frozenset()
+    """Locations that moved handlers may use and that nothing was seen to change."""
+    apart: frozenset[str] = frozenset()
+    """Locations that are state or guarded."""
 
 
 def orders_of(plan: Mapping[str, Any]) -> Orders:
@@ -126,4 +130,7 @@ def orders_of(plan: Mapping[str, Any]) -> Orders:
     for initial in plan.get("init_values", ()):
         of(initial["file"]).initials.append(InitialOrder(initial["file"], initial["name"], initial["line"]))
     states = tuple(StateOrder(state["id"], state["owner"], tuple(state["handlers"])) for state in plan.get("state", ()))
-    return Orders(files, states)
+    constants = frozenset(constant["location"] for constant in plan.get("constants", ()) if constant["handlers"])
+    tied = {state["id"] for state in plan.get("state", ()) if state["class"] in ("state", "resource")}
+    apart = frozenset(tied | {guard["location"] for guard in plan.get("guards", ())})
+    return Orders(files, states, constants, apart)

@@ -113,7 +113,8 @@ def _rewrite_files(
     root = source_root.resolve()
     changes: list[FileChange] = []
     for path, view in views.items():
-        change = rewrite_file(view, orders.files.get(path, FileOrders()), decisions.moves, root)
+        watched = (orders.constants, orders.apart)
+        change = rewrite_file(view, orders.files.get(path, FileOrders()), decisions.moves, root, *watched)
         if change is not None:
             changes.append(change)
     return sorted(changes, key=lambda change: change.path)

@@ -60,6 +60,20 @@ class FileView:
         """Return the Identifier that begins at `offset`."""
         return self._identifiers.get(offset)
 
+    @cached_property
+    def emitting(self) -> frozenset[int]:
+        """Functions whose text emits an event, and so runs whatever listens to it."""
+        number = {id(function.node): function.index for function in self.functions}
+        found: set[int] = set()
+        for node in walk(self.parsed.tree):
+            member = node.callee if node.type == "CallExpression" else None
+            if member is None or member.type != "MemberExpression" or member.computed:
+                continue
+            if member.property.name in ("emit", "dispatchEvent", "publish"):
+                around = (number.get(id(outer)) for outer in self.ancestors(node))
+                found.add(next((index for index in around if index is not None), 0))
+        return frozenset(found)
+
     def find_function(self, key: str, start: int, end: int) -> FunctionInfo | None:
         """Return the function with this key, or else at this place."""
         by_key = [function for function in self.functions if function.handler_key == key]

@@ -10,6 +10,7 @@ from typing import Any
 from pipetrace.javascript.functions import FunctionInfo, functions_of
 from pipetrace.javascript.parse import ParsedFile, deep_recursion
 from pipetrace.javascript.scopes import analyse
+from pipetrace.tracer.global_names import GlobalNames, global_names
 from pipetrace.tracer.initialisers import describe_initialisers
 from pipetrace.tracer.module_links import Call, Export, module_links
 
@@ -77,6 +78,7 @@ def static_file(parsed: ParsedFile) -> StaticFile:
         scopes = analyse(parsed)
         initialisers = describe_initialisers(parsed, scopes, functions)
         links = module_links(parsed, scopes, functions)
+        names = global_names(parsed, scopes, functions)
     lines = parsed.lines
     captures = []
     for info in functions:
@@ -98,7 +100,7 @@ def static_file(parsed: ParsedFile) -> StaticFile:
                 }
             )
     return StaticFile(
-        functions=tuple(_function_row(info) for info in functions),
+        functions=tuple({**_function_row(info), **_global_row(names[info.index])} for info in functions),
         captures=tuple(captures),
         calls=tuple((info.index, callee) for info in functions for callee in scopes.static_calls(info.index)),
         foreign_calls=links.calls,
@@ -150,6 +152,10 @@ def _function_row(info: FunctionInfo) -> dict[str, Any]:
         "uses_this": info.uses_this,
         "uses_dynamic_scope": info.uses_eval or info.uses_with,
     }
+
+
+def _global_row(names: GlobalNames) -> dict[str, str]:
+    return {"global_reads": " ".join(sorted(names.reads)), "global_writes": " ".join(sorted(names.writes))}
 
 
 def _across_files(files: Sequence[LoadedFile]) -> set[tuple[int, int]]:

@@ -49,6 +49,8 @@ SCHEMA: dict[str, Columns] = {
         ("uses_this", "BOOLEAN"),
         ("uses_dynamic_scope", "BOOLEAN"),
         ("code_after_next", "BOOLEAN"),
+        ("global_reads", "VARCHAR"),
+        ("global_writes", "VARCHAR"),
     ),
     "capture": (
         ("function_id", "INTEGER"),

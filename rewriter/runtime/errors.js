@@ -60,6 +60,12 @@ const errors = {
       `Handler ${handler || '(unknown)'} on stage ${here} touched ${location}, which belongs to stage ${owner}.`,
       { handler, location, owner, remedy: REMEDY_RECORD });
   },
+  /** @param {string} location @param {string} handler @param {string} here */
+  changedConstant(location, handler, here) {
+    return new PipetraceViolation(
+      `Handler ${handler || '(unknown)'} on stage ${here} would change ${location}, of which each stage has its own copy.`,
+      { handler, location, owner: 'entry', remedy: REMEDY_RECORD });
+  },
   /** @param {string} what @param {string} handler @param {string} why */
   touchedOpaque(what, handler, why) {
     return new PipetraceViolation(

@@ -3,6 +3,7 @@
 'use strict';
 
 const { types } = require('node:util');
+const { recalled } = require('./constants.js');
 const { context } = require('./context.js');
 const program = require('./program.js');
 const metrics = require('./metrics.js');
@@ -44,6 +45,10 @@ function runsHere(plan) {
 
 /** @param {Handler} handler @param {Function} original @param {any} self @param {any[]} args @param {any[]} captures @returns {any} */
 function call(handler, original, self, args, captures) {
+  if (recalled.has(handler.id)) {
+    handler.counters.local += 1;
+    return Reflect.apply(original, self, args);
+  }
   if (context.dispatcher) return context.dispatcher.call(handler, original, self, args, captures);
   if (context.upstream) return require('./stage.js').callElsewhere(handler, original, self, args, captures);
   return Reflect.apply(original, self, args);

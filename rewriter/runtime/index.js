@@ -3,6 +3,7 @@
 'use strict';
 
 const { context } = require('./context.js');
+const { changes } = require('./constants.js');
 const { state, touch } = require('./guards.js');
 const { factory, lift, wrap } = require('./handlers.js');
 const { initial } = require('./init.js');
@@ -51,6 +52,11 @@ class File {
   /** @param {string} location */
   touch(location) {
     touch(location);
+  }
+
+  /** @template V @param {V} value @param {string} location @param {boolean} [byMethod] @returns {V} */
+  changes(value, location, byMethod) {
+    return changes(value, location, byMethod === true);
   }
 
   /** @param {string} id @param {any} fn @returns {any} */

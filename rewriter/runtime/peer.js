@@ -216,6 +216,8 @@ class Peer {
   /** @param {Session} s @param {number} index @param {any} self @param {any[]} args @param {number} reply 0: none */
   callFunction(s, index, self, args, reply) {
     if (this.closed) throw errors.stageDied(this.stage, s.handler);
+    // Whoever is called may answer the request: what was set on the response before comes first.
+    if (s.exchange && 'sync' in s.exchange) s.exchange.sync();
     /** @type {Message} */
     const message = [M.FUNCTION_CALL, s.id, index, reply];
     const added = s.mine.length;

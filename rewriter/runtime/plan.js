@@ -38,6 +38,9 @@ class Plan {
       this.owners.set(guard.location, guard.owner);
       if (guard.reads && guard.reads.length > 0) this.reads.set(guard.location, new Set(guard.reads));
     }
+    /** @type {Map<string, string[]>} moved handlers that may use something that nothing was seen to change */
+    this.constants = new Map();
+    for (const constant of json.constants || []) this.constants.set(constant.location, constant.handlers);
     /** @type {Map<string, string>} stage of a source */
     this.sources = new Map();
     for (const source of json.sources || []) this.sources.set(source.handler, source.stage);

@@ -48,6 +48,12 @@ function addBindings(file, getters) {
   for (const name of Object.keys(getters)) bindings.set(`${file}:${name}`, /** @type {() => any} */ (getters[name]));
 }
 
+/** @param {string} location 'file:name' @returns {any} the value of a module-level name; undefined if it has none yet */
+function valueOf(location) {
+  const getter = bindings.get(location);
+  return getter && attempt(getter);
+}
+
 /** @param {any} server */
 function addServer(server) {
   if (!servers.includes(server)) servers.push(server);
@@ -278,5 +284,5 @@ function signature(value) {
 }
 
 module.exports = {
-  addBindings, addServer, servers, handlerValues, stateValues, stubbed, buildIndex, pathOf, pathOfPrototype, resolve, signature,
+  addBindings, addServer, servers, handlerValues, stateValues, stubbed, buildIndex, valueOf, pathOf, pathOfPrototype, resolve, signature,
 };

@@ -203,6 +203,7 @@ def _record(programs: Sequence[Program], app: Path, trace: Path, setting: Settin
                 memory=setting.memory,  # type: ignore[arg-type]
                 app=app,
                 stdout=output,
+                wait_s=240,
             )
         )
     finally:
@@ -310,7 +311,8 @@ def _compare_program(program: Program, first: _Run, second: _Run, staged: _Run, 
 
 
 def _is_violation(answer: Answer) -> bool:
-    return b"PipetraceViolation" in answer.body
+    """Whether the runtime stopped the request; the application's own error handler may have told of it."""
+    return b"PipetraceViolation" in answer.body or (answer.code == 500 and answer.body == b"Internal Server Error\n")
 
 
 def _difference(program: Program, number: int, expected: Answer, got: Answer) -> str:

@@ -83,17 +83,18 @@ def test_what_keeps_its_place_is_moved_on_by_reading(runner: Runner) -> None:
     runner.write(
         "places.js",
         "const ids = (function* () { let n = 0; for (;;) yield n++ })()\n"
-        "const kept = /a/g, fresh = /b/g\n"
+        "const kept = /a/g, fresh = /b/g, seen = new Map()\n"
         "let n = 0\n"
         "const t = setInterval(function tick () {\n"
         "  ids.next(); kept.test('aaaa'); while (fresh.exec('bb'));\n"
-        "  if (++n === 3) clearInterval(t)\n"
+        "  if (++n === 3 && seen.size === 0) clearInterval(t)\n"
         "}, 1)\n",
     )
     accesses = runner.record("places.js").accesses()
     assert ("tick", "content", "places.js:ids", "rw", "builtin") in accesses
     assert ("tick", "property", "places.js:kept.lastIndex", "rw", "builtin") in accesses
     assert not any("fresh.lastIndex" in access[2] for access in accesses)
+    assert ("tick", "content", "places.js:seen", "r", "direct") in accesses
 
 
 def test_no_value_is_in_the_spool(runner: Runner) -> None:

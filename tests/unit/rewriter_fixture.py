@@ -70,6 +70,7 @@ def rewritten(
     initials: tuple[InitialOrder, ...] = (),
     sources: tuple[str, ...] = (),
     states: tuple[StateOrder, ...] = (),
+    constants: tuple[str, ...] = (),
     elsewhere: bool = False,
 ) -> Outcome:
     """Rewrite one file, moving the functions named; with `elsewhere` the handler 'elsewhere' of another file, too."""
@@ -87,4 +88,4 @@ def rewritten(
         other = views["other.js"] = view_of("get(function elsewhere() {});\n", path="other.js")
         files["other.js"] = FileOrders(handlers=[order_for(other, "elsewhere")])
     decisions = decide(Orders(files, states), views, {})
-    return Outcome(decisions, rewrite_file(view, file, decisions.moves, Path("/app")))
+    return Outcome(decisions, rewrite_file(view, file, decisions.moves, Path("/app"), constants))

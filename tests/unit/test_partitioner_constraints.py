@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import pytest
 
 from pipetrace.partitioner.analysis import analyse
+from pipetrace.partitioner.build import Options, make_plan
 from pipetrace.partitioner.constraints import Mobility
 from pipetrace.partitioner.model import Model
 from tests.unit.partitioner_fixture import Drawing
@@ -227,3 +229,21 @@ def test_middleware_that_next_calls_may_move_all_the_same() -> None:
     draw.http(page)
     draw.run(page, parent=draw.run(log), nested=True)
     assert _mobility(draw, page).movable
+
+
+def test_what_could_use_a_global_variable_that_changes_stays() -> None:
+    draw = Drawing()
+    page, show, clean = draw.function("page"), draw.function("show"), draw.function("clean", at_init=False)
+    hidden = draw.function("hidden", at_init=False, global_reads=frozenset({"limit"}))
+    draw.calls[page] = [hidden]
+    draw.functions[clean] = dataclasses.replace(draw.functions[clean], global_writes=frozenset({"limit"}))
+    draw.functions[show] = dataclasses.replace(draw.functions[show], global_reads=frozenset({"colour"}))
+    draw.run(page, ms=5)
+    draw.run(show, ms=5)
+    plan = make_plan(draw.recording(), Options(move="all"))
+    assert [handler.name for handler in plan.moved] == ["show"]
+    (refusal,) = [found for found in plan.refusals if found.handler == "app.js#page"]
+    assert (refusal.cause, refusal.sentence) == (
+        "uses-global",
+        "`page` could use the global variable `limit`, which `clean` may change (app.js:30).",
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipetrace.partitioner.build import Options, make_plan
-from pipetrace.partitioner.plan import Guard, InitValue, Plan, Source
+from pipetrace.partitioner.plan import Constant, Guard, InitValue, Plan, Source
 from pipetrace.partitioner.recording import Rupture
 from tests.unit.partitioner_fixture import Drawing
 
@@ -152,3 +152,31 @@ def test_a_plan_that_moves_nothing_watches_over_nothing() -> None:
     draw.run(flush, event=("timer", "setInterval"))
     plan = make_plan(draw.recording(), Options())
     assert (plan.guards, plan.sources, plan.init_values) == ((), (), ())
+
+
+def test_what_a_moved_handler_uses_unchanged_is_a_constant_of_the_plan() -> None:
+    draw = Drawing()
+    render = draw.promised("render")
+    options = draw.content("options", line=3)
+    draw.capture(render, "options", init_kind="new", line=3)
+    draw.capture(render, "level", init_kind="literal", line=4)
+    draw.capture(render, "helper", kind="function", line=5)
+    for _ in range(3):
+        draw.touch(draw.run(render, ms=8), "r", options)
+    expected = Constant("app.js:options", "options", "app.js", 3, ("app.js#render",))
+    assert _plan(draw).constants == (expected,)
+    level, setter = draw.variable("level", line=4), draw.function("setter", at_init=False)
+    draw.touch(draw.run(render, ms=8), "r", level)
+    draw.capture(setter, "level", writes=True, kind="let", line=4)
+    assert [constant.name for constant in _plan(draw).constants] == ["level", "options"]
+
+
+def test_a_guard_reaches_through_what_listens_to_an_emitter() -> None:
+    #  render names `bus`, to which `note` listens, which changes `total`
+    draw = Drawing()
+    render = _heavy(draw)
+    note = draw.function("note")
+    draw.ruptures[note] = [Rupture(0, 40, "bus.on", "start", 1, 1)]
+    draw.capture(render, "bus", init_kind="new", line=3)
+    draw.capture(note, "total", kind="let", writes=True, line=4)
+    assert [(guard.name, guard.form) for guard in _plan(draw).guards] == [("bus", "object"), ("total", "variable")]

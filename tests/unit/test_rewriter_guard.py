@@ -189,3 +189,11 @@ def test_an_assignment_in_the_initialiser_is_still_carried_out_everywhere() -> N
     outcome = rewritten(before, "line:3", guards=(guard("c"),), initials=(InitialOrder("app.js", "s", 2),))
     assert "const c = exports.c = $pt.state('app.js:c', make());\n" in outcome.body
     assert "const s = exports.s = $pt.initial('app.js:s', () => random());\n" in outcome.body
+
+
+def test_what_listens_is_guarded_where_a_moved_handler_emits() -> None:
+    before = "let n;\nbus.on('x', () => { n = 1; });\nget(() => bus.emit('x'));\n"
+    after = rewritten(before, "line:3", guards=(guard("n", "variable", handlers=("line:3",)),)).body
+    assert "bus.on('x', () => { $pt.touch('app.js:n'), n = 1; });" in after
+    quiet = rewritten(before.replace("emit", "emits"), "line:3", guards=(guard("n", "variable", handlers=("line:3",)),))
+    assert "touch" not in quiet.body

@@ -1,0 +1,24 @@
+'use strict';
+const http = require('node:http');
+const net = require('node:net');
+const dgram = require('node:dgram');
+const fs = require('node:fs');
+const crypto = require('node:crypto');
+const zlib = require('node:zlib');
+const path = require('node:path');
+const { EventEmitter, once } = require('node:events');
+const { Readable, pipeline } = require('node:stream');
+const { AsyncLocalStorage } = require('node:async_hooks');
+const { AppError, Point, Named, burn, hash, show, sleep, fail, wrap, query, send, track, settled } = require('./lib.js');
+const { st0, S_st2, st3 } = require('./state.js');
+const tiny = require('tiny');
+const DATA = path.join(__dirname, 'data.txt');
+const als = new AsyncLocalStorage();
+const print = (text, more) => console.log('p1088 ' + text + ' ' + more);
+const PORTS = JSON.parse(process.argv[2]).p1088;
+const h0 = async (id, b, x) => {
+  const o = [];
+  o.push(show(new Date(id * 1000)));
+  return [x, x, o];
+};
+module.exports = { h0 };
