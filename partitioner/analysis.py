@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pipetrace.partitioner.classify import Classification, Item, classify
-from pipetrace.partitioner.constraints import Mobilities, mobilities
+from pipetrace.partitioner.constraints import mobilities
 from pipetrace.partitioner.graph import Cell, Graph, build_graph
+from pipetrace.partitioner.kernels import fold_light
+from pipetrace.partitioner.mobility import Mobilities
 from pipetrace.partitioner.model import Model, Transport
 from pipetrace.partitioner.names import handler_ids, short
 from pipetrace.partitioner.problem import Problem, build_problem
@@ -87,7 +89,7 @@ class Analysis:
 
 def analyse(recording: Recording, model: Model, transport: Transport) -> Analysis:
     """Everything about a recording that does not depend on the number of machines."""
-    recording = repair(recording)
+    recording = fold_light(repair(recording), model.threshold_us[transport])
     graph = build_graph(recording)
     classes = classify(recording, graph)
     return Analysis(recording, graph, classes, mobilities(recording, graph, classes), model, transport)

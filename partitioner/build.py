@@ -240,6 +240,7 @@ class _Build:
             decision="moved" if moved else "kept",
             form=mobility.form if moved else None,
             captures=mobility.captures if moved and mobility.form == "lift" else None,
+            wait=mobility.wait if moved and mobility.form == "kernel" else None,
             cpu_us=round(cost.mean_us, 1),
             calls=cost.calls,
             share=round(analysis.share(cost.cpu_us), 4),
@@ -251,7 +252,7 @@ class _Build:
 
     def _reason(self, unit: int) -> plan.Reason:
         analysis = self._analysis
-        cost = analysis.graph.units[unit]
+        cost, mobility = analysis.graph.units[unit], analysis.mobilities[unit]
         if unit in self._moved:
             share = percent(analysis.share(cost.cpu_us))
             owned = [item for item in analysis.ties_of.get(unit, ()) if self._owners[item.id] == self._moved[unit]]
@@ -260,6 +261,12 @@ class _Build:
                     "owns-state",
                     f"{milliseconds(cost.mean_us)} a call, {share} of the handlers' CPU; its state "
                     f"`{owned[0].name}` ({owned[0].place}) goes with it.",
+                )
+            if mobility.form == "kernel":
+                return plan.Reason(
+                    "pure-kernel",
+                    f"{milliseconds(cost.mean_us)} a call, {share} of the handlers' CPU, in a call that needs only its "
+                    f"arguments; {self._around(unit)} waits for it.",
                 )
             return plan.Reason(
                 "stateless-heavy",
@@ -282,6 +289,10 @@ class _Build:
             "no-gain",
             f"{analysis.name(unit)} could move, but messages would cost about as much as the move would gain.",
         )
+
+    def _around(self, kernel: int) -> str:
+        parent = self._analysis.recording.functions[kernel].parent
+        return self._analysis.name(parent) if parent is not None else ""
 
     def _moved_inside(self, unit: int) -> int | None:
         """The moved unit that took most CPU inside a unit that stays."""

@@ -106,6 +106,8 @@ class Classification:
 
     items: Mapping[str, Item]
     splits: tuple[Split, ...]
+    item_of: Mapping[int, str] = field(default_factory=dict)
+    """By location: the id of its item."""
 
     @property
     def ties(self) -> tuple[Item, ...]:
@@ -195,6 +197,7 @@ class _Judge:
         self._order = Causality(recording, graph)
         self._files = {number: file.path for number, file in recording.files.items()}
         self._items: dict[str, _Gathered] = {}
+        self._keys: dict[int, str] = {}
         self._names: dict[str, str] = {}
         self._splits: set[Split] = set()
         self._judged_pairs: set[tuple[str, int, int, int, int]] = set()
@@ -220,6 +223,7 @@ class _Judge:
             more_early, more_late, more_seen = self._split_by_phase(other)
             early, late, seen_write = early + more_early, late + more_late, seen_write or more_seen
         key, name = self._key(location)
+        self._keys[location.id] = key
         item = self._items.get(key)
         if item is None:
             item = self._items[key] = _Gathered(location)
@@ -494,6 +498,7 @@ class _Judge:
         return Classification(
             dict(sorted(items.items())),
             tuple(sorted(splits, key=lambda split: (split.unit, split.item, split.other))),
+            {location: renamed.get(key, key) for location, key in self._keys.items()},
         )
 
 

@@ -6,56 +6,27 @@ inside another) are the solver's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 
+from pipetrace.partitioner.calling import REACTIONS, Facts, callees_of, is_connect, mean_bytes, plain, refused_by_call
 from pipetrace.partitioner.classify import BOUND, CARRIED, Classification
+from pipetrace.partitioner.cutting import kernel_mobility
 from pipetrace.partitioner.global_state import changed_globals, refused_by_globals
 from pipetrace.partitioner.graph import Graph
+from pipetrace.partitioner.kernels import Waits, is_kernel
+from pipetrace.partitioner.mobility import Mobility
 from pipetrace.partitioner.names import short
 from pipetrace.partitioner.places import refused_by_place
 from pipetrace.partitioner.reach import Reach
-from pipetrace.partitioner.recording import CALL, HANDLER, Capture, Function, Recording, Shape
+from pipetrace.partitioner.recording import Capture, Function, Recording, Shape
 from pipetrace.partitioner.refusal import Refusal
 
-Form = Literal["wrap", "lift"]
-
-_REACTIONS = frozenset({"then", "catch", "finally"})
-_IGNORE_RETURN = frozenset(
-    {
-        "on", "once", "addListener", "prependListener", "prependOnceListener", "addEventListener",
-        "setTimeout", "setInterval", "setImmediate", "nextTick", "queueMicrotask", "createServer",
-    }
-)  # fmt: skip
-_LISTEN = frozenset({"on", "addListener", "prependListener", "addEventListener"})
-_NOTHING = frozenset({"undefined", "promise"})
 _PARTS = frozenset({"getter", "setter", "constructor", "static-block", "field-init", "module"})
-
-
-@dataclass(frozen=True, slots=True)
-class Mobility:
-    """Whether a unit may be sent to another stage, and how."""
-
-    function: int
-    form: Form
-    captures: tuple[str, ...]
-    """Local names to pass along, in order of their declaration; empty for 'wrap'."""
-    returns: Literal["promise", "nothing", "value"]
-    arguments: tuple[str, ...]
-    message_bytes: float
-    http: bool
-    refusals: tuple[Refusal, ...]
-
-    @property
-    def movable(self) -> bool:
-        """Whether nothing in the function itself holds it back."""
-        return not self.refusals
 
 
 def mobilities(recording: Recording, graph: Graph, classes: Classification) -> dict[int, Mobility]:
     """The mobility of every unit that ran."""
-    facts = _Facts(recording, graph)
+    facts = Facts(recording, graph)
     held: dict[int, list[Refusal]] = {}
     for split in classes.splits:
         item = classes.items[split.item]
@@ -72,61 +43,34 @@ def mobilities(recording: Recording, graph: Graph, classes: Classification) -> d
     changed = changed_globals(recording)
     for unit in graph.units:
         held.setdefault(unit, []).extend(refused_by_globals(recording, unit, reach.of_unit(unit), changed))
-    return {unit: _mobility(recording, facts, unit, held.get(unit, [])) for unit in graph.units}
+    waits = Waits(recording, graph, classes)
+    return {
+        unit: kernel_mobility(recording, facts, waits, unit, held.get(unit, []))
+        if is_kernel(recording, unit)
+        else _mobility(recording, facts, unit, held.get(unit, []))
+        for unit in graph.units
+    }
 
 
-class _Facts:
-    """What the invocations of a function say about how it is called."""
-
-    def __init__(self, recording: Recording, graph: Graph) -> None:
-        rows = recording.invocations
-        self.called: set[int] = set()
-        self.handled: set[int] = set()
-        self.synchronous: set[int] = set()
-        self.opens: set[int] = set()
-        self.assigned = {
-            (capture.scope, capture.name)
-            for captures in recording.captures.values()
-            for capture in captures
-            if capture.writes
-        }
-        """Variables that a function inside the declaring one assigns."""
-        for at, (function, kind, chain, nested) in enumerate(
-            zip(rows.function.tolist(), rows.kind.tolist(), rows.chain.tolist(), rows.nested.tolist(), strict=True)
-        ):
-            if chain in graph.init:
-                continue
-            if kind == CALL:
-                self.called.add(function)
-            elif kind == HANDLER:
-                self.handled.add(function)
-                if nested:
-                    self.synchronous.add(function)
-                if chain == int(rows.id[at]):
-                    found = recording.chains.get(chain)
-                    if found is not None and found.kind in ("connection", "signal"):
-                        self.opens.add(function)
-
-
-def _mobility(recording: Recording, facts: _Facts, unit: int, held: list[Refusal]) -> Mobility:
+def _mobility(recording: Recording, facts: Facts, unit: int, held: list[Refusal]) -> Mobility:
     function = recording.functions[unit]
     local = _local_captures(recording, unit)
     nested = bool(recording.ancestors(unit))
     arguments = recording.arguments(unit)
     classes = tuple(shapes[0].klass if shapes else "undefined" for shapes in arguments)
-    http = _is_connect(classes)
+    http = is_connect(classes)
     refusals = [
         *refused_by_place(recording, function),
         *_refused_by_form(recording, function),
-        *_refused_by_call(recording, facts, function, http),
+        *refused_by_call(recording, facts, function, http),
         *_refused_by_captures(recording, facts, function, local),
         *_refused_by_arguments(recording, function, arguments, http),
         *_refused_by_result(recording, function, http),
         *held,
     ]
-    size = sum(_mean_bytes(shapes) for shapes in arguments)
-    size += sum(_mean_bytes(recording.slot(unit, f"capture:{capture.name}")) for capture in local)
-    size += _mean_bytes(recording.slot(unit, "return"))
+    size = sum(mean_bytes(shapes) for shapes in arguments)
+    size += sum(mean_bytes(recording.slot(unit, f"capture:{capture.name}")) for capture in local)
+    size += mean_bytes(recording.slot(unit, "return"))
     return Mobility(
         function=unit,
         form="lift" if nested else "wrap",
@@ -148,26 +92,12 @@ def _local_captures(recording: Recording, unit: int) -> tuple[Capture, ...]:
     return tuple(sorted(found.values(), key=lambda capture: (capture.line, capture.name)))
 
 
-def _mean_bytes(shapes: tuple[Shape, ...]) -> float:
-    count = sum(shape.count for shape in shapes)
-    return sum(shape.bytes_mean * shape.count for shape in shapes) / count if count else 0.0
-
-
-def _is_connect(classes: tuple[str, ...]) -> bool:
-    """The calling convention (request, response, next), also behind an error: (error, request, response, next)."""
-    return classes[:2] == ("http.request", "http.response") or classes[1:3] == ("http.request", "http.response")
-
-
-def _callees(recording: Recording, unit: int) -> set[str]:
-    return {rupture.callee.rpartition(".")[2] for rupture in recording.ruptures.get(unit, ())}
-
-
-def _returns(recording: Recording, function: Function, facts: _Facts) -> Literal["promise", "nothing", "value"]:
+def _returns(recording: Recording, function: Function, facts: Facts) -> Literal["promise", "nothing", "value"]:
     seen = {shape.klass for shape in recording.slot(function.id, "return")}
     if function.is_async or function.returns_promise or seen == {"promise"}:
         return "promise"
-    callees = _callees(recording, function.id)
-    if callees and callees <= _REACTIONS:
+    callees = callees_of(recording, function.id)
+    if callees and callees <= REACTIONS:
         return "value"
     if function.id in facts.called:
         return "promise"
@@ -228,54 +158,7 @@ def _this_is_harmless(recording: Recording, function: Function) -> bool:
     return bool(seen) and seen <= {"undefined", "null"}
 
 
-def _refused_by_call(recording: Recording, facts: _Facts, function: Function, http: bool) -> list[Refusal]:
-    name = short(recording, function.id)
-    where = f"{recording.file_of(function.id)}:{function.line}"
-    if function.id in facts.opens:
-        return [
-            Refusal(
-                "entry-source",
-                f"{name} is called by an outside source that lives on the entry stage, and order counts there "
-                f"({where}).",
-                "Move the work that it hands on instead: an async function that takes data and returns data.",
-            )
-        ]
-    found: list[Refusal] = []
-    ruptures = recording.ruptures.get(function.id, ())
-    at_init = any(rupture.during_init > 0 for rupture in ruptures)
-    if function.id in facts.synchronous and not at_init and not http:
-        found.append(
-            Refusal(
-                "called-synchronously",
-                f"{name} is called while another handler is at work, which may count on what it does ({where}).",
-                "Make it an async function, and wait for its promise.",
-            )
-        )
-    listens = any(rupture.callee.rpartition(".")[2] in _LISTEN for rupture in ruptures)
-    if not at_init and listens:
-        found.append(
-            Refusal(
-                "ordered-events",
-                f"{name} listens to an object made at run time, whose events must be handled in order ({where}).",
-                "Collect the events and give the whole to an async function.",
-            )
-        )
-    callees = _callees(recording, function.id)
-    if function.id in facts.handled and not http and not function.returns_promise:
-        values = sorted({shape.klass for shape in recording.slot(function.id, "return")} - _NOTHING)
-        ignored = bool(callees) and callees <= (_REACTIONS | _IGNORE_RETURN)
-        if values and not ignored:
-            found.append(
-                Refusal(
-                    "returns-value",
-                    f"{name} returns a value ({', '.join(values)}) that its caller may use at once ({where}).",
-                    "Make it async, if its caller can wait for a promise.",
-                )
-            )
-    return found
-
-
-def _is_settled(recording: Recording, facts: _Facts, function: Function, capture: Capture) -> bool:
+def _is_settled(recording: Recording, facts: Facts, function: Function, capture: Capture) -> bool:
     """Whether a variable that is assigned again has its last value before any handler can see it.
 
     So it is with `options = options || {}`: only the declaring function itself assigns it, and that has returned
@@ -288,7 +171,7 @@ def _is_settled(recording: Recording, facts: _Facts, function: Function, capture
 
 
 def _refused_by_captures(
-    recording: Recording, facts: _Facts, function: Function, local: tuple[Capture, ...]
+    recording: Recording, facts: Facts, function: Function, local: tuple[Capture, ...]
 ) -> list[Refusal]:
     found: list[Refusal] = []
     for capture in local:
@@ -354,7 +237,7 @@ def _refused_capture(recording: Recording, function: Function, capture: Capture,
             return [
                 Refusal(
                     "captures-unsendable",
-                    f"{name} captures `{capture.name}` ({where}), a {_plain(shape.klass)} that cannot be sent{why}.",
+                    f"{name} captures `{capture.name}` ({where}), a {plain(shape.klass)} that cannot be sent{why}.",
                     f"Pass the data that it takes from `{capture.name}` instead.",
                 )
             ]
@@ -374,7 +257,7 @@ def _refused_by_arguments(
                 return [
                     Refusal(
                         "argument-unsendable",
-                        f"{name} is called with a {_plain(shape.klass)} as argument {position + 1} ({where}), "
+                        f"{name} is called with a {plain(shape.klass)} as argument {position + 1} ({where}), "
                         f"which cannot be sent{why}.",
                         "Pass data instead, and keep the object with the caller.",
                     )
@@ -397,7 +280,7 @@ def _refused_by_result(recording: Recording, function: Function, http: bool) -> 
         return []
     for shape in recording.slot(function.id, "return"):
         if not shape.sendable and shape.klass not in CARRIED and shape.klass != "function":
-            what = "something" if shape.klass == "promise" else f"a {_plain(shape.klass)}"
+            what = "something" if shape.klass == "promise" else f"a {plain(shape.klass)}"
             return [
                 Refusal(
                     "result-unsendable",
@@ -407,10 +290,3 @@ def _refused_by_result(recording: Recording, function: Function, http: bool) -> 
                 )
             ]
     return []
-
-
-def _plain(klass: str) -> str:
-    return klass.removeprefix("instance:") + " object" if klass.startswith("instance:") else klass
-
-
-Mobilities = Mapping[int, Mobility]

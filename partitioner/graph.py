@@ -320,7 +320,7 @@ def _registering(recording: Recording) -> dict[int, Path]:
     """By function: the functions whose text registers it after initialisation, innermost first."""
     by_file: dict[int, list[int]] = {}
     for info in recording.functions.values():
-        if info.kind != "module":
+        if info.kind not in ("module", "kernel"):
             by_file.setdefault(info.file, []).append(info.id)
     found: dict[int, Path] = {}
     for function, ruptures in recording.ruptures.items():

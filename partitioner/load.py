@@ -159,6 +159,10 @@ def _functions(query: Query) -> dict[int, Function]:
             code_after_next=_bool(row.get("code_after_next")),
             global_reads=frozenset((row.get("global_reads") or "").split()),
             global_writes=frozenset((row.get("global_writes") or "").split()),
+            position=row.get("position") or "",
+            names_before=tuple((row.get("names_before") or "").split()),
+            names_after=tuple((row.get("names_after") or "").split()),
+            hands_out=_bool(row.get("hands_out")),
         )
     return found
 

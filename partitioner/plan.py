@@ -91,8 +91,10 @@ class Handler:
     returns: Literal["promise", "nothing", "value"]
     reason: Reason
     arguments: tuple[str, ...] = ()
-    form: Literal["wrap", "lift"] | None = None
+    form: Literal["wrap", "lift", "kernel"] | None = None
     captures: tuple[str, ...] | None = None
+    wait: Literal["none", "await", "async"] | None = None
+    """Only of moved kernels: what has to be added where the call stands; 'async' makes its function async too."""
 
     @property
     def moved(self) -> bool:
@@ -318,14 +320,16 @@ def _check_references(path: Path, plan: Plan) -> None:
         if handler.stage not in stages:
             refuse(f"`{handler.id}` is on stage `{handler.stage}`, which is not listed under stages")
         if handler.moved and handler.form is None:
-            refuse(f"`{handler.id}` is moved, but has no form (wrap or lift)")
+            refuse(f"`{handler.id}` is moved, but has no form (wrap, lift or kernel)")
         if handler.moved and handler.stage == "entry":
             refuse(f"`{handler.id}` is moved, but its stage is the entry stage")
         inside = handler.reason.cause == "nested-in-moved"
         if not handler.moved and handler.stage != "entry" and not inside:
             refuse(f"`{handler.id}` is kept, but its stage is `{handler.stage}`")
-        if handler.form == "wrap" and handler.captures:
+        if handler.form != "lift" and handler.captures:
             refuse(f"`{handler.id}` has captures to pass, which needs the form lift")
+        if handler.form == "kernel" and handler.wait is None:
+            refuse(f"`{handler.id}` is a moved kernel, but does not say how its function waits (none, await or async)")
     for stage in plan.stages:
         if stage.owns and stage.replicas > 1:
             refuse(f"stage `{stage.id}` owns `{stage.owns[0]}` and so cannot have {stage.replicas} replicas")

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipetrace.partitioner.classify import Classification, Item
-from pipetrace.partitioner.constraints import Mobility
 from pipetrace.partitioner.graph import Graph
+from pipetrace.partitioner.mobility import Mobility
 from pipetrace.partitioner.model import Model, Transport
 
 Placement = tuple[int, ...]

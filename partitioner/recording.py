@@ -42,7 +42,10 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """One function of the application as it stands in the source; kind 'module' is the file itself."""
+    """One function of the application as it stands in the source.
+
+    Kind 'module' is the file itself, kind 'kernel' a call that could be cut out of the function it stands in.
+    """
 
     id: int
     file: int
@@ -65,6 +68,13 @@ class Function:
     global_reads: frozenset[str] = frozenset()
     global_writes: frozenset[str] = frozenset()
     """Global variables that its own text looks at, and that it may change."""
+    position: str = ""
+    """Of a kernel: 'awaited', 'returned' or 'free'."""
+    names_before: tuple[str, ...] = ()
+    """Of a kernel: module-level names that its function uses before it."""
+    names_after: tuple[str, ...] = ()
+    hands_out: bool = False
+    """Of a kernel: before it its function hands a function of its own to another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +200,8 @@ class Recording:
     """Share of the recorded CPU that other processes took; they are not partitioned."""
     started_processes: int = 0
     """Other processes, and worker threads started during initialisation, that ran code of the application."""
+    soft: frozenset[int] = frozenset()
+    """Indices of the resumptions that no suspension precedes: they stand behind a kernel, or are a light one."""
 
     def file_of(self, function: int) -> str:
         """Path of the file that a function stands in."""

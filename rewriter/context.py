@@ -24,7 +24,9 @@ class FileContext:
         """Sentences on what was left undone, for the user."""
         self._head: list[tuple[str, str]] = []
         self._tail: list[str] = []
+        self._declarations: list[tuple[str, str]] = []
         self._lifts = 0
+        self._kernels = 0
 
     def call(self, method: str, *arguments: str) -> str:
         """Write a call of the runtime object."""
@@ -64,7 +66,11 @@ class FileContext:
 
     def tail(self) -> str:
         """Return the lines for the end of the file."""
-        return self.view.newline.join(self._tail)
+        return self.view.newline.join([*(text for _, text in self._declarations), *self._tail])
+
+    def tail_of(self, tag: str) -> str:
+        """Return those lines that serve the handler `tag`."""
+        return self.view.newline.join(text for owner, text in self._declarations if owner == tag)
 
     def lift_name(self) -> str:
         """Return a new name for a factory at module level."""
@@ -74,10 +80,22 @@ class FileContext:
             if self.view.fresh(name) == name:
                 return name
 
+    def last_of(self, tag: str, statement: str) -> None:
+        """Put a function declaration to the end of the file, for the handler `tag`."""
+        self._declarations.append((tag, statement))
+
+    def kernel_name(self) -> str:
+        """Return a new name for a kernel at module level."""
+        while True:
+            self._kernels += 1
+            name = f"$kernel{self._kernels}"
+            if self.view.fresh(name) == name:
+                return name
+
     @property
     def touched(self) -> bool:
         """Tell whether anything is to be changed."""
-        return bool(self._head or self._tail or self.surgery.tags)
+        return bool(self._head or self._tail or self._declarations or self.surgery.tags)
 
     def place_head(self) -> None:
         """Put the runtime object and the first statements in front of the module's first statement."""

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pipetrace.javascript.kernels import KernelSite
 from pipetrace.rewriter.guard import can_guard
 from pipetrace.rewriter.initial import can_share
+from pipetrace.rewriter.kernel import find_kernel, kernel_site
 from pipetrace.rewriter.lift import lift_refusal, needs_lift
 from pipetrace.rewriter.orders import HandlerOrder, Orders
 from pipetrace.rewriter.process_use import reads_environment, writes_environment
@@ -28,6 +30,13 @@ class Move:
     order: HandlerOrder
     site: Site
     lifted: bool
+    kernel: KernelSite | None = None
+    """Of a kernel its call; `site` is then that of the function around it."""
+
+    @property
+    def form(self) -> str:
+        """`kernel`, `lift` or `wrap`."""
+        return "kernel" if self.kernel is not None else ("lift" if self.lifted else "wrap")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +83,8 @@ def decide(orders: Orders, views: Mapping[str, FileView], unreadable: Mapping[st
 
 
 def _move(view: FileView, order: HandlerOrder) -> Move | Refusal:
+    if order.wait:
+        return _move_kernel(view, order)
     function = view.find_function(order.key, order.start, order.end)
     if function is None:
         return refuse("not-found", order.id, order.id)
@@ -85,6 +96,16 @@ def _move(view: FileView, order: HandlerOrder) -> Move | Refusal:
     lifted = needs_lift(view, site)
     refusal = lift_refusal(view, site, order.id) if lifted else wrap_refusal(view, site, order.id)
     return refusal or Move(view, order, site, lifted)
+
+
+def _move_kernel(view: FileView, order: HandlerOrder) -> Move | Refusal:
+    kernel = find_kernel(view, order)
+    if kernel is None:
+        return refuse("not-found", order.id, order.id)
+    if not view.is_module and _declares(view, "require"):
+        return refuse("require-taken", order.id, order.id, "require", view.path)
+    site = kernel_site(view, kernel, order)
+    return site if isinstance(site, Refusal) else Move(view, order, site, False, kernel)
 
 
 def _declares(view: FileView, name: str) -> bool:
@@ -145,7 +166,7 @@ def _refuse_nested(moves: dict[str, Move], refused: dict[str, Refusal]) -> None:
     """Of two moved handlers, one inside the other, the outer one is moved with all that it contains."""
     for handler, move in list(moves.items()):
         for other, outer in moves.items():
-            if other == handler or outer.order.file != move.order.file:
+            if other == handler or outer.order.file != move.order.file or outer.kernel is not None:
                 continue
             twice = outer.site.function.index == move.site.function.index
             if twice or move.view.encloses(outer.site.function, move.site.function):

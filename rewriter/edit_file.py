@@ -14,6 +14,7 @@ from pipetrace.rewriter.decide import Move
 from pipetrace.rewriter.diff import count_changes
 from pipetrace.rewriter.guard import can_guard, guard, leads_elsewhere
 from pipetrace.rewriter.initial import can_share, share
+from pipetrace.rewriter.kernel import cut
 from pipetrace.rewriter.lift import lift
 from pipetrace.rewriter.orders import FileOrders, GuardOrder
 from pipetrace.rewriter.outside import anchor_outside_paths
@@ -28,7 +29,7 @@ class HandlerChange:
 
     handler: str
     form: str
-    """`wrap` or `lift`."""
+    """`wrap`, `lift` or `kernel`."""
     lines_added: int
     lines_removed: int
 
@@ -102,7 +103,7 @@ def _carry_out(context: FileContext, orders: FileOrders, moves: Mapping[str, Mov
     view = context.view
     for order in orders.guards:
         if can_guard(view, order):
-            guard(context, order, _reachable(view, order, moves))
+            guard(context, order, _reachable(view, order, moves), _cut_out(view, moves))
     shared: set[tuple[int, int]] = set()
     for initial in orders.initials:
         if can_share(view, initial):
@@ -115,11 +116,14 @@ def _carry_out(context: FileContext, orders: FileOrders, moves: Mapping[str, Mov
     for origin in orders.sources:
         if origin.handler not in moves:
             source(context, origin)
+    made_async: set[int] = set()
     for handler in orders.handlers:
         move = moves.get(handler.id)
         if move is None:
             continue
-        if move.lifted:
+        if move.kernel is not None:
+            cut(context, move.site, move.kernel, handler, made_async)
+        elif move.lifted:
             lift(context, move.site, handler.id, handler.captures)
         else:
             wrap(context, move.site, handler.id)
@@ -139,11 +143,20 @@ def _reachable(view: FileView, order: GuardOrder, moves: Mapping[str, Move]) -> 
     return frozenset(found)
 
 
+def _cut_out(view: FileView, moves: Mapping[str, Move]) -> tuple[tuple[int, int], ...]:
+    """Return the ranges of the callees that are replaced by the name of a kernel."""
+    return tuple(
+        (move.kernel.start, move.kernel.callee_end)
+        for move in moves.values()
+        if move.kernel is not None and move.order.file == view.path
+    )
+
+
 def _cost(context: FileContext, move: Move) -> HandlerChange:
     handler = move.order.id
-    alone = context.surgery.edits(lambda tag: tag == handler).apply()
+    alone = context.surgery.edits(lambda tag: tag == handler, tail=context.tail_of(handler)).apply()
     added, removed = count_changes(context.view.text, alone)
-    return HandlerChange(handler, "lift" if move.lifted else "wrap", added, removed)
+    return HandlerChange(handler, move.form, added, removed)
 
 
 def _map_comment(view: FileView) -> str:

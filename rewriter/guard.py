@@ -7,7 +7,7 @@ always holds that value; otherwise its uses are, in the functions that moved cod
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pipetrace.javascript.functions import FunctionInfo
 from pipetrace.javascript.nodes import FUNCTION_TYPES, Node, walk
@@ -33,8 +33,16 @@ def guards_value(view: FileView, order: GuardOrder) -> bool:
     )
 
 
-def guard(context: FileContext, order: GuardOrder, reachable: Iterable[int] | None) -> None:
-    """Guard one variable; `reachable` are the functions that moved code could run, None = all."""
+def guard(
+    context: FileContext,
+    order: GuardOrder,
+    reachable: Iterable[int] | None,
+    replaced: Sequence[tuple[int, int]] = (),
+) -> None:
+    """Guard one variable; `reachable` are the functions that moved code could run, None = all.
+
+    Uses in `replaced` ranges are left out: other text takes their place.
+    """
     view = context.view
     binding = view.binding_named(order.name, order.line)
     assert binding is not None
@@ -48,6 +56,8 @@ def guard(context: FileContext, order: GuardOrder, reachable: Iterable[int] | No
     wrapped: set[int] = set()
     for reference in binding.references:
         if reference.init or reference.function == binding.scope_function:
+            continue
+        if any(start <= reference.start < end for start, end in replaced):
             continue
         if (allowed is None or reference.function in allowed) and not _reads_steady(view, reference, order.reads):
             _touch(context, order.location, reference, wrapped)

@@ -20,6 +20,8 @@ class HandlerOrder:
     end: int
     captures: tuple[str, ...]
     """Local variables that the plan expects to be passed, in order."""
+    wait: str = ""
+    """Of a kernel: `none`, `await` or `async`; '' for a function."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,7 @@ def orders_of(plan: Mapping[str, Any]) -> Orders:
                     handler["start"],
                     handler["end"],
                     tuple(handler.get("captures") or ()),
+                    (handler.get("wait") or "none") if handler.get("form") == "kernel" else "",
                 )
             )
     for guard in plan.get("guards", ()):

@@ -77,6 +77,10 @@ CAUSES: dict[str, tuple[str, str]] = {
         "{name} is called with `new`",
         "",
     ),
+    "not-async": (
+        "The function around {name} is not async, and the plan does not make it so",
+        "Set `wait` to `async` in the plan, if nobody uses what the function returns.",
+    ),
     "declaration-place": (
         "{name} is a function declaration {detail}",
         "Declare it in the body of its function, or as a const.",

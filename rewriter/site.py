@@ -57,16 +57,16 @@ def site_of(view: FileView, function: FunctionInfo, handler: str) -> Site | Refu
         return refuse("uses-process", handler, handler, bound)
     parent = view.parent(node)
     assert parent is not None
-    if _constructed(view, function):
+    if is_constructed(view, function):
         return refuse("constructed", handler, handler)
     if kind == "declaration":
         return Site(function, "declaration", node.range[0], node.range[1], node)
     if kind == "method":
-        return _method_site(view, function, parent, handler)
+        return method_site(view, function, parent, handler)
     return Site(function, "expression", node.range[0], node.range[1], node)
 
 
-def _constructed(view: FileView, function: FunctionInfo) -> bool:
+def is_constructed(view: FileView, function: FunctionInfo) -> bool:
     """Tell whether a function is called with `new`, where it stands or by the name that it is declared with."""
     node = function.node
     parent = view.parent(node)
@@ -84,7 +84,8 @@ def _constructed(view: FileView, function: FunctionInfo) -> bool:
     return False
 
 
-def _method_site(view: FileView, function: FunctionInfo, member: Node, handler: str) -> Site | Refusal:
+def method_site(view: FileView, function: FunctionInfo, member: Node, handler: str) -> Site | Refusal:
+    """Find the site of a method of a class or of an object literal."""
     start, end = member.range
     if member.type == "MethodDefinition":
         return _class_method_site(view, function, member, handler)

@@ -18,7 +18,7 @@ def carried_out(plan: dict[str, Any], decisions: Decisions) -> dict[str, Any]:
     for handler in result["handlers"]:
         move = decisions.moves.get(handler["id"])
         if move is not None:
-            handler["form"] = "lift" if move.lifted else "wrap"
+            handler["form"] = move.form
             handler.pop("captures", None)
             if move.lifted:
                 handler["captures"] = capture_order(move.view, move.site, move.order.captures)

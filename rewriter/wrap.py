@@ -56,26 +56,29 @@ def wrap(context: FileContext, site: Site, handler: str) -> None:
         target = holder + member_access(view, site.node)
         surgery.insert(handler, owner.range[1], f" {target} = {context.call('handler', quoted, target)};")
     else:
-        _wrap_declaration(context, site.node, handler)
+        assign_declaration(context, site.node, handler, "handler", quoted)
 
 
-def _wrap_declaration(context: FileContext, node: Node, handler: str) -> None:
+def assign_declaration(context: FileContext, node: Node, tag: str, method: str, *arguments: str) -> None:
+    """Give the name of a function declaration what a method of the runtime makes of the function.
+
+    `arguments` stand before the function in the call of that method.
+    """
     view = context.view
-    quoted = context.string(handler)
     block = block_of(view, node)
     assert block is not None
     if node.id is None:  # export default function () {…}
         name = view.fresh("$ptDefault")
         opening = view.text.index("(", node.range[0])
-        context.surgery.insert(handler, opening, f" {name}" if view.text[opening - 1] not in " *" else name)
-        statement = f"{name} = {context.call('handler', quoted, name, context.string('default'))};"
+        context.surgery.insert(tag, opening, f" {name}" if view.text[opening - 1] not in " *" else name)
+        statement = f"{name} = {context.call(method, *arguments, name, context.string('default'))};"
     else:
         name = node.id.name
-        statement = f"{name} = {context.call('handler', quoted, name)};"
+        statement = f"{name} = {context.call(method, *arguments, name)};"
     if block.type == "Program":
-        context.first(handler, statement)
+        context.first(tag, statement)
     else:
-        first_in_block(context, block, handler, statement)
+        first_in_block(context, block, tag, statement)
 
 
 def first_in_block(context: FileContext, block: Node, tag: str, statement: str) -> None:

@@ -119,7 +119,7 @@ def _insert_head(
 ) -> None:
     parsed = walk.parsed
     module = functions[0]
-    parents = [-1 if info.parent is None else info.parent for info in functions]
+    parents = [-1 if info.parent is None else info.parent for info in functions] + plan.kernel_parents
     variables = [
         [binding.name, parsed.lines.position(binding.declaration_start)[0], binding.scope_function]
         for binding in plan.recorded

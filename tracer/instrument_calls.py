@@ -37,9 +37,19 @@ class MemoryProbes(AccessProbes):
     """Inserts all probes for memory of one file."""
 
     def _visit_CallExpression(self, node: Node) -> None:  # noqa: N802
-        self._callee(node)
+        walk = self.walk
+        kernel = walk.plan.kernels.get((node.range[0], node.range[1]))
+        if kernel is None:
+            self._callee(node)
+        else:
+            # The probe gives a stand-in for the callee or its receiver, as those of calls into libraries do.
+            holder = node.callee.object if node.callee.type == "MemberExpression" else node.callee
+            name = f",{_name_of(node.callee)}" if holder is not node.callee else ""
+            walk.before(holder, f"{'$pxS' if name else '$pxT'}($pxi,{walk.function_base + kernel},")
+            self._callee(node)
+            walk.after(holder, f"{name})")
         for argument in node.arguments:
-            self.walk.visit(argument)
+            walk.visit(argument)
 
     def _callee(self, node: Node) -> None:
         walk, callee = self.walk, node.callee

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from pipetrace.javascript.functions import FunctionInfo
+from pipetrace.javascript.kernels import kernel_sites
 from pipetrace.javascript.nodes import FUNCTION_TYPES, Node, code_children
 from pipetrace.javascript.parse import ParsedFile
 from pipetrace.javascript.scopes import Binding, ScopeInfo
@@ -44,6 +45,10 @@ class Plan:
     """Binding ids of functions and classes whose properties are assigned."""
     passes: set[tuple[int, int]] = field(default_factory=set)
     """(caller, callee) where the caller's text hands the callee to a call."""
+    kernels: dict[tuple[int, int], int] = field(default_factory=dict)
+    """Range of a call that could become a kernel → its index behind the functions of the file."""
+    kernel_parents: list[int] = field(default_factory=list)
+    """By kernel: the function that it stands in."""
 
     def foreign(self, specifier: str, name: str) -> int:
         """Return the index of a variable of another module."""
@@ -69,6 +74,10 @@ def make_plan(parsed: ParsedFile, scopes: ScopeInfo, functions: Sequence[Functio
                 plan.shapes[info.index] = "none"
             else:
                 plan.split.add(info.index)
+    for number, site in enumerate(kernel_sites(parsed, scopes, functions)):
+        plan.kernel_parents.append(site.function)
+        if plan.shapes[site.function] in ("plain", "promise"):
+            plan.kernels[(site.start, site.end)] = len(functions) + number
     if memory:
         _choose_variables(plan, parsed, scopes, functions)
     return plan

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pipetrace.javascript.functions import FunctionInfo, functions_of
+from pipetrace.javascript.kernels import KernelSite, kernel_sites
 from pipetrace.javascript.parse import ParsedFile, deep_recursion
-from pipetrace.javascript.scopes import analyse
+from pipetrace.javascript.scopes import ScopeInfo, analyse
 from pipetrace.tracer.global_names import GlobalNames, global_names
 from pipetrace.tracer.initialisers import describe_initialisers
 from pipetrace.tracer.module_links import Call, Export, module_links
@@ -22,7 +23,8 @@ class StaticFile:
     """What the text of one file says; plain data, functions by index, so that it can be kept on disk."""
 
     functions: tuple[dict[str, Any], ...]
-    """Rows of the table ``function`` without ids; ``parent`` is an index or None."""
+    """Rows of the table ``function`` without ids; ``parent`` is an index or None. Behind the functions of the file
+    stand the calls that could become kernels."""
     captures: tuple[dict[str, Any], ...]
     """Rows of the table ``capture``; ``function`` and ``scope`` are indices."""
     calls: tuple[tuple[int, int], ...]
@@ -79,6 +81,7 @@ def static_file(parsed: ParsedFile) -> StaticFile:
         initialisers = describe_initialisers(parsed, scopes, functions)
         links = module_links(parsed, scopes, functions)
         names = global_names(parsed, scopes, functions)
+        kernels = kernel_sites(parsed, scopes, functions)
     lines = parsed.lines
     captures = []
     for info in functions:
@@ -99,11 +102,20 @@ def static_file(parsed: ParsedFile) -> StaticFile:
                     "init_kind": kind,
                 }
             )
+    calls = [(info.index, callee) for info in functions for callee in scopes.static_calls(info.index)]
+    foreign_calls = list(links.calls)
+    for index, kernel in enumerate(kernels, len(functions)):
+        captures.append(_kernel_capture(kernel, index, scopes, captures))
+        calls += [(index, kernel.callee)] if kernel.callee is not None else []
+        foreign_calls += [replace(call, caller=index) for call in links.calls if _is_call_of(kernel, call)]
     return StaticFile(
-        functions=tuple({**_function_row(info), **_global_row(names[info.index])} for info in functions),
+        functions=(
+            *({**_function_row(info), **_global_row(names[info.index])} for info in functions),
+            *(_kernel_row(kernel) for kernel in kernels),
+        ),
         captures=tuple(captures),
-        calls=tuple((info.index, callee) for info in functions for callee in scopes.static_calls(info.index)),
-        foreign_calls=links.calls,
+        calls=tuple(calls),
+        foreign_calls=tuple(foreign_calls),
         exports=links.exports,
     )
 
@@ -151,11 +163,56 @@ def _function_row(info: FunctionInfo) -> dict[str, Any]:
         "returns_promise": info.returns_promise,
         "uses_this": info.uses_this,
         "uses_dynamic_scope": info.uses_eval or info.uses_with,
+        "position": "",
+        "names_before": "",
+        "names_after": "",
+        "hands_out": False,
     }
 
 
 def _global_row(names: GlobalNames) -> dict[str, str]:
     return {"global_reads": " ".join(sorted(names.reads)), "global_writes": " ".join(sorted(names.writes))}
+
+
+def _kernel_row(kernel: KernelSite) -> dict[str, Any]:
+    return {
+        "parent": kernel.function,
+        "kind": "kernel",
+        "name": kernel.name,
+        "handler_key": kernel.key,
+        "start_offset": kernel.start,
+        "end_offset": kernel.end,
+        "line": kernel.line,
+        "col": kernel.column,
+        "end_line": kernel.end_line,
+        "is_async": False,
+        "is_generator": False,
+        "params": kernel.arguments,
+        "returns_promise": False,
+        "uses_this": False,
+        "uses_dynamic_scope": False,
+        "position": kernel.position,
+        "names_before": " ".join(kernel.before),
+        "names_after": " ".join(kernel.after),
+        "hands_out": kernel.hands_out,
+        "global_reads": "",
+        "global_writes": "",
+    }
+
+
+def _kernel_capture(
+    kernel: KernelSite, index: int, scopes: ScopeInfo, captures: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
+    """The name that a kernel's callee begins with, as the function around it captures it."""
+    name = scopes.bindings[kernel.root].name
+    around = next(
+        row for row in captures if row["function"] == kernel.function and row["name"] == name and row["module_level"]
+    )
+    return {**around, "function": index, "reads": True, "writes": False}
+
+
+def _is_call_of(kernel: KernelSite, call: Call) -> bool:
+    return call.caller == kernel.function and call.name in ("", "default", *kernel.name[:-2].split("."))
 
 
 def _across_files(files: Sequence[LoadedFile]) -> set[tuple[int, int]]:

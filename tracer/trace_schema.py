@@ -51,6 +51,10 @@ SCHEMA: dict[str, Columns] = {
         ("code_after_next", "BOOLEAN"),
         ("global_reads", "VARCHAR"),
         ("global_writes", "VARCHAR"),
+        ("position", "VARCHAR"),
+        ("names_before", "VARCHAR"),
+        ("names_after", "VARCHAR"),
+        ("hands_out", "BOOLEAN"),
     ),
     "capture": (
         ("function_id", "INTEGER"),

@@ -4,12 +4,13 @@
 
 const http = require('node:http');
 const M = require('./messages.js');
-const { Session } = require('./session.js');
+const { Session, isData } = require('./session.js');
+const { CallResult, endsByResponse } = require('./result.js');
 const { bindContext } = require('./peer.js');
 const { Reader, decode } = require('./codec/decode.js');
 const { encodeArgument } = require('./codec/encode.js');
 const { applyChanges } = require('./codec/changes.js');
-const { errors, isOwn, reasonOf } = require('./errors.js');
+const { CannotTravel, errors, isOwn, reasonOf } = require('./errors.js');
 const metrics = require('./metrics.js');
 const { answer } = require('./rescue.js');
 const violations = require('./violations.js');
@@ -26,28 +27,6 @@ const MAX_QUEUE = Math.max(1, Number(process.env.PIPETRACE_QUEUE) || 10_000);
 /** After so many calls in a row that could not travel, only every so many-th is tried. */
 const MISFITS = 20;
 const RETRY_EVERY = 256;
-
-/** The promise that a stub returns. It knows whether anybody waits for it. */
-class CallResult extends Promise {
-  static get [Symbol.species]() {
-    return Promise;
-  }
-
-  /** @param {(resolve: (value: any) => void, reject: (error: any) => void) => void} executor */
-  constructor(executor) {
-    super(executor);
-    this.consumed = false;
-  }
-
-  /**
-   * @param {any} [onValue] @param {any} [onError]
-   * @returns {Promise<any>}
-   */
-  then(onValue, onError) {
-    this.consumed = true;
-    return super.then(onValue, onError);
-  }
-}
 
 /** One call on its way. */
 class Call {
@@ -313,6 +292,7 @@ class Dispatcher {
         const post = typeof value === 'function' && i === count - 1 && args.some((other) => other instanceof http.IncomingMessage);
         encodeArgument(session, message, value, post);
       }
+      if (handler.kernel && !isData(session)) throw new CannotTravel('an argument is no data');
     } catch (error) {
       session.forgetPaths();
       for (const bridge of session.bridges.values()) if (bridge.close) bridge.close();
@@ -323,7 +303,8 @@ class Dispatcher {
     }
     handler.misfits = 0;
     session.bytes = null;
-    bindContext(session);
+    // Whoever waits for a kernel has its own context; nothing of it calls back.
+    if (!handler.kernel) bindContext(session);
     return message;
   }
 
@@ -453,17 +434,6 @@ class Dispatcher {
       accesses: replica.peer ? replica.peer.accesses : 0,
     })));
   }
-}
-
-/**
- * @param {any[]} args of a handler @returns {boolean} true if it gets a response of its own, (request, response, …), rather
- * than one context from which everything hangs and whose handler ends by returning
- */
-function endsByResponse(args) {
-  if (args.some((value) => value instanceof http.ServerResponse)) return true;
-  const second = args[1];
-  return typeof second === 'object' && second !== null
-    && Object.values(second).some((value) => value instanceof http.ServerResponse);
 }
 
 module.exports = { Dispatcher, Pool, Replica, Call };

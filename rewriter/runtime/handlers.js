@@ -7,6 +7,7 @@ const { recalled } = require('./constants.js');
 const { context } = require('./context.js');
 const program = require('./program.js');
 const metrics = require('./metrics.js');
+const { dress } = require('./dress.js');
 
 /** @typedef {import('./plan.js').PlanHandler} PlanHandler */
 
@@ -19,6 +20,7 @@ const metrics = require('./metrics.js');
  * @property {Function | null} factory  makes the function from the captured values (form 'lift')
  * @property {import('./metrics.js').Counters} counters
  * @property {boolean} silent  its result was never used: it ends by answering or by calling back
+ * @property {boolean} kernel  it is a call that was cut out of its function: it gets and gives data
  * @property {number} misfits  calls in a row whose values could not travel
  */
 
@@ -31,7 +33,7 @@ function known(id) {
   if (found) return found;
   const plan = context.plan && context.plan.moved.get(id);
   if (!plan || context.role === 'local') return null;
-  const handler = { id, plan, fn: null, factory: null, counters: metrics.countersOf(id, plan.stage), silent: plan.returns === 'nothing', misfits: 0 };
+  const handler = { id, plan, fn: null, factory: null, counters: metrics.countersOf(id, plan.stage), silent: plan.returns === 'nothing', kernel: false, misfits: 0 };
   handlers.set(id, handler);
   return handler;
 }
@@ -52,24 +54,6 @@ function call(handler, original, self, args, captures) {
   if (context.dispatcher) return context.dispatcher.call(handler, original, self, args, captures);
   if (context.upstream) return require('./stage.js').callElsewhere(handler, original, self, args, captures);
   return Reflect.apply(original, self, args);
-}
-
-/** @param {Function} stub @param {Function} original makes the stub look like it */
-function dress(stub, original) {
-  const properties = Object.getOwnPropertyDescriptors(original);
-  for (const key of Reflect.ownKeys(properties)) {
-    const own = Reflect.getOwnPropertyDescriptor(stub, key);
-    if (!own || own.configurable) Object.defineProperty(stub, key, /** @type {any} */ (properties)[key]);
-    else if (own.writable && key === 'prototype') stub.prototype = original.prototype;
-  }
-  if (!Object.hasOwn(stub, 'toString')) {
-    Object.defineProperty(stub, 'toString', {
-      value: () => Function.prototype.toString.call(original), configurable: true, writable: true, enumerable: false,
-    });
-  }
-  const proto = Object.getPrototypeOf(original);
-  if (Object.getPrototypeOf(stub) !== proto) Object.setPrototypeOf(stub, proto);
-  program.stubbed.set(stub, original);
 }
 
 /**
@@ -129,10 +113,24 @@ function lift(id, make, captures) {
   return stub;
 }
 
+/**
+ * @param {string} id @param {Function} original a call that was cut out of its function
+ * @returns {Function} what sends its arguments to its stage, or the function itself where it runs
+ */
+function kernel(id, original) {
+  const handler = known(id);
+  if (!handler) return original;
+  handler.fn = original;
+  handler.kernel = true;
+  if (runsHere(handler.plan)) return original;
+  /** @param {any[]} args */
+  return (...args) => call(handler, original, undefined, args, []);
+}
+
 /** @param {string} id @param {Function} make */
 function factory(id, make) {
   const handler = known(id);
   if (handler) handler.factory = make;
 }
 
-module.exports = { handlers, wrap, lift, factory };
+module.exports = { handlers, wrap, lift, kernel, factory };

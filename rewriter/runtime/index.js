@@ -5,10 +5,11 @@
 const { context } = require('./context.js');
 const { changes } = require('./constants.js');
 const { state, touch } = require('./guards.js');
-const { factory, lift, wrap } = require('./handlers.js');
+const { factory, kernel, lift, wrap } = require('./handlers.js');
 const { initial } = require('./init.js');
 const program = require('./program.js');
 const { source } = require('./sources.js');
+const { steps } = require('./steps.js');
 
 /** @param {any} fn @param {string | undefined} name @returns {any} `fn`, with the name if it has none */
 function named(fn, name) {
@@ -42,6 +43,16 @@ class File {
   /** @param {string} id @param {Function} make makes the handler from captured values */
   factory(id, make) {
     factory(id, make);
+  }
+
+  /** @param {string} id @param {Function} fn a call that was cut out of its function @returns {Function} */
+  kernel(id, fn) {
+    return kernel(id, fn);
+  }
+
+  /** @param {any} fn was made async to wait for a kernel @param {string} [name] @returns {any} */
+  steps(fn, name) {
+    return steps(named(fn, name));
   }
 
   /** @template V @param {string} location @param {V} value @returns {V} */

@@ -110,4 +110,9 @@ class Session {
   }
 }
 
-module.exports = { Session };
+/** @param {Session} session @returns {boolean} true if all that this side wrote can do without it from now on */
+function isData(session) {
+  return session.references === 0 && session.opaques === 0 && !session.http && session.bridges.size === 0;
+}
+
+module.exports = { Session, isData };

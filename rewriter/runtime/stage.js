@@ -4,7 +4,7 @@
 
 const M = require('./messages.js');
 const { activity, context } = require('./context.js');
-const { Session } = require('./session.js');
+const { Session, isData } = require('./session.js');
 const { Reader, decode } = require('./codec/decode.js');
 const { encode, encodeArgument } = require('./codec/encode.js');
 const { applyChanges, encodeChanges, rememberNew } = require('./codec/changes.js');
@@ -89,6 +89,12 @@ function run(peer, session, fn, args) {
     (/** @type {any} */ error) => reply(peer, session, M.REJECTED, error));
 }
 
+/** @param {Session} session @returns {boolean} */
+function isKernel(session) {
+  const handler = handlers.get(session.handler);
+  return handler !== undefined && handler.kernel;
+}
+
 /** @param {Peer} peer @param {Session} session @param {number} status @param {any} value */
 function reply(peer, session, status, value) {
   const { exchange } = session;
@@ -101,6 +107,13 @@ function reply(peer, session, status, value) {
     encodeChanges(session, out);
     encode(session, out, value);
   }, [M.REJECTED, 0]);
+  if (status === M.VALUE && isKernel(session) && (message[3] !== M.VALUE || !isData(session))) {
+    // A kernel changes nothing but its arguments, so it can run once more where it was called.
+    peer.send([M.REFUSED, session.id, 'its result is no data']);
+    session.released = true;
+    peer.forget(session);
+    return;
+  }
   session.done = true;
   peer.send(message);
   if (over) peer.end(session);

@@ -15,6 +15,7 @@ import numpy as np
 
 import pipetrace.tracer
 from pipetrace.javascript.functions import functions_of
+from pipetrace.javascript.kernels import kernel_sites
 from pipetrace.javascript.parse import parse
 from pipetrace.javascript.scopes import analyse
 from pipetrace.tracer.instrument import InstrumentOptions, MemoryMode, instrument
@@ -74,11 +75,13 @@ class Texts:
                 parsed, analyse(parsed), functions, file_id=self.files, function_base=base, options=options
             )
             self.files += 1
+            kernels = kernel_sites(parsed, analyse(parsed), functions)
             self.names += [info.name or f"{info.kind}@{info.line}" for info in functions]
-            self.paths += [path] * len(functions)
+            self.names += [site.name for site in kernels]
+            self.paths += [path] * (len(functions) + len(kernels))
             return {
                 "code": made.code, "spans": made.spans, "fresh": True, "file_id": self.files - 1,
-                "function_base": base, "functions": len(functions),
+                "function_base": base, "functions": len(functions) + len(kernels),
             }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from pipetrace.partitioner.analysis import analyse
 from pipetrace.partitioner.build import Options, make_plan
-from pipetrace.partitioner.constraints import Mobility
+from pipetrace.partitioner.mobility import Mobility
 from pipetrace.partitioner.model import Model
 from tests.unit.partitioner_fixture import Drawing
 

@@ -23,7 +23,7 @@ def loaded(*sources: tuple[str, str]) -> list[LoadedFile]:
 
 
 def calls(*sources: tuple[str, str]) -> set[tuple[str, str]]:
-    """Caller and callee of static_call by name; a module is called by its path."""
+    """Caller and callee of static_call by name; a module is called by its path, kernels are left out."""
     files = loaded(*sources)
     tables = static_tables(files)
     paths = {file.file_id: file.path for file in files}
@@ -37,7 +37,9 @@ def calls(*sources: tuple[str, str]) -> set[tuple[str, str]]:
     table = tables["static_call"]
     if not table:
         return set()
-    return {(names[a], names[b]) for a, b in zip(table["caller_id"], table["callee_id"], strict=True)}
+    functions = {a for a, kind in zip(function["function_id"], function["kind"], strict=True) if kind != "kernel"}
+    pairs = zip(table["caller_id"], table["callee_id"], strict=True)
+    return {(names[a], names[b]) for a, b in pairs if a in functions}
 
 
 def initialiser(declaration: str, before: str = "") -> tuple[str, bool]:

@@ -237,7 +237,7 @@ function findRequest(value) {
 /** @param {import('./frames.js').Frame} frame @param {import('./frames.js').Frame} up */
 function descend(frame, up) {
   frame.chain = up.chain;
-  frame.parent = up.id;
+  frame.parent = up.as || up.id;
   look(frame, slot === undefined ? null : executionAsyncResource());
   place(frame);
 }
@@ -315,5 +315,5 @@ function disable() {
 const isInit = (chain) => chain === initChain;
 
 module.exports = {
-  Chain, Link, NO_CHAIN, begin, descend, reenter, inspect, restore, writeChain, promiseTrigger, onInitEnd, isInit, disable,
+  Chain, Link, NO_CHAIN, begin, descend, reenter, inspect, place, restore, writeChain, promiseTrigger, onInitEnd, isInit, disable,
 };

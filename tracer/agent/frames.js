@@ -69,6 +69,8 @@ class Frame {
     this.start = 0;
     this.inner = 0;
     this.sampled = false;
+    /** What its calls name as their parent, if that is another invocation. */
+    this.as = 0;
     this.suspended = false;
     this.returned = false;
     this.wantsShape = false;
@@ -150,11 +152,25 @@ function exit(mark) {
 function close(frame, threw) {
   const end = now();
   const wall = end - frame.start;
-  const self = wall - frame.inner;
   const up = frame.up;
   sp = frame.at;
   state.frame = up;
   if (up !== null) up.inner += wall;
+  write(frame, threw, wall);
+  setFlag(up !== null && up.sampled ? 1 : 0);
+  $pxq = 0;
+  if (frame.restore) causality.restore(frame);
+  frame.resource = null;
+  // Where accesses were written, the end took longer than it does otherwise.
+  if (++closes % MEASURED === 0 && !frame.sampled) {
+    own.closes++;
+    own.closing += now() - end;
+  }
+}
+
+/** Write the record of a segment and its accesses. @param {Frame} frame @param {number} threw @param {number} wall ms */
+function write(frame, threw, wall) {
+  const self = wall - frame.inner;
   const flags = frame.flags | threw | (frame.sampled ? SAMPLED : 0) | (frame.trigger << 8);
   const { spool } = state;
   const { kept } = frame.chain;
@@ -171,15 +187,6 @@ function close(frame, threw) {
       spool.access(frame.id, location, packed & 0xff, packed >>> 8);
     }
     frame.accesses = null;
-  }
-  setFlag(up !== null && up.sampled ? 1 : 0);
-  $pxq = 0;
-  if (frame.restore) causality.restore(frame);
-  frame.resource = null;
-  // Where accesses were written, the end took longer than it does otherwise.
-  if (++closes % MEASURED === 0 && !frame.sampled) {
-    own.closes++;
-    own.closing += now() - end;
   }
 }
 
@@ -207,6 +214,74 @@ function leave(frame, value, line) {
 function resume(frame, value) {
   if (frame.suspended) reopen(frame);
   return value;
+}
+
+/**
+ * A call that could become a kernel begins.
+ * @param {number} id of the kernel @param {Frame} frame the invocation that calls it
+ * @param {boolean} apart it may be an invocation of its own
+ * @returns {Frame}
+ */
+function enterKernel(id, frame, apart) {
+  const kernel = new Frame(id, sp);
+  kernel.flags = CALL;
+  kernel.chain = frame.chain;
+  kernel.parent = frame.id;
+  kernel.restore = false;
+  if (!apart) kernel.as = frame.id;
+  kernel.sampled = frame.sampled;
+  kernel.wantsShape = wantsShape(id);
+  ids[sp] = id;
+  sp++;
+  state.frame = kernel;
+  kernel.start = now();
+  return kernel;
+}
+
+/**
+ * Such a call ends. If it may not be apart, or was light and called no invocation, it was a part of its function like any
+ * other; else what its function did before is a segment of its own, as before an `await`, and the rest follows from it.
+ * @param {Frame} kernel @param {Frame} frame @param {number} light ms
+ * @returns {number} ms that it took
+ */
+function exitKernel(kernel, frame, light) {
+  const end = now();
+  const wall = end - kernel.start;
+  sp = kernel.at;
+  state.frame = frame;
+  setFlag(frame.sampled ? 1 : 0);
+  if (kernel.as !== 0 || (wall < light && nextId === kernel.id + 1)) {
+    frame.inner += kernel.inner;
+    if (kernel.accesses !== null) fold(frame, kernel.accesses);
+    return wall;
+  }
+  const before = kernel.start - frame.start;
+  write(frame, 0, before);
+  write(kernel, kernel.returned ? 0 : THREW, wall);
+  if (frame.up !== null) frame.up.inner += before + wall;
+  if (frame.first === 0) frame.first = frame.id;
+  frame.id = nextId++;
+  frame.parent = kernel.id;
+  frame.flags = RESUME | (frame.at === 0 ? 0 : NESTED);
+  frame.trigger = 0;
+  frame.inner = 0;
+  causality.place(frame);
+  frame.start = now();
+  return wall;
+}
+
+/** Add the accesses of a call to those of its function before it. @param {Frame} frame @param {Map<number, number>} later */
+function fold(frame, later) {
+  if (frame.accesses === null) {
+    frame.accesses = later;
+    return;
+  }
+  for (const [location, packed] of later) {
+    const known = frame.accesses.get(location);
+    // What an invocation writes before it reads it does not come from another one.
+    if (known === undefined) frame.accesses.set(location, packed);
+    else if ((known & 3) !== 2) frame.accesses.set(location, known | (packed & 3));
+  }
 }
 
 /** At the head of `catch` and `finally`: the suspension may have ended by a rejection. @param {Frame | number} frame */
@@ -362,6 +437,7 @@ function observeAwaits(note) {
 const height = () => sp;
 
 module.exports = {
-  Frame, enter, enterPromise, exit, leave, resume, caught, returned, returnedAndExit, firstOf, enterInit, exitInit, closeAll,
-  unwind, abandon, ownCosts, forgetPairs, observeShapes, observeAwaits, height, HANDLER, CALL, RESUME, INIT, NESTED, SAMPLED,
+  Frame, enter, enterPromise, exit, leave, resume, enterKernel, exitKernel, caught, returned, returnedAndExit, firstOf,
+  enterInit, exitInit, closeAll, unwind, abandon, ownCosts, forgetPairs, observeShapes, observeAwaits, height, HANDLER, CALL, RESUME,
+  INIT, NESTED, SAMPLED,
 };

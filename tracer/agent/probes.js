@@ -19,6 +19,7 @@ const calls = require('./calls.js');
 const opaque = require('./opaque.js');
 const shapes = require('./shapes.js');
 const ruptures = require('./ruptures.js');
+const kernels = require('./kernels.js');
 const models = require('./models.js');
 const { markReachable } = require('./reach.js');
 
@@ -93,6 +94,8 @@ const PROBES = {
   $pxf: calls.plain,
   $pxH: calls.plainIfSampled,
   $pxc: calls.construct,
+  $pxS: kernels.method,
+  $pxT: kernels.plain,
 };
 
 function install() {
@@ -117,6 +120,7 @@ function remove() {
   const world = globalThis;
   for (const name of ['$pxE', '$pxP', '$pxX', '$pxC', '$pxQ', '$pxF', '$pxM', '$pxZ']) world[name] = () => -1;
   world.$pxA = world.$pxB = world.$pxR = world.$pxY = /** @param {unknown} mark @param {unknown} value */ (mark, value) => value;
+  world.$pxS = world.$pxT = /** @param {unknown} mark @param {number} kernel @param {unknown} value */ (mark, kernel, value) => value;
   world.$pxW = /** @param {unknown} mark @param {unknown} value */ (mark, value) => value;
 }
 

@@ -1,0 +1,12 @@
+'use strict';
+
+const { threadId } = require('node:worker_threads');
+
+/** Spins for as many rounds as asked, and answers with as much data as it was given. */
+function work(text, rounds) {
+  let sum = 1;
+  for (let i = 0; i < rounds; i += 1) sum = (sum * 31 + i) % 1_000_003;
+  return { text, sum, thread: threadId };
+}
+
+module.exports = { work };

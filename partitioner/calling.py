@@ -1,0 +1,116 @@
+"""How functions are called, and what a call that may not wait says against leaving the entry stage."""
+
+from __future__ import annotations
+
+from pipetrace.partitioner.graph import Graph
+from pipetrace.partitioner.names import short
+from pipetrace.partitioner.recording import CALL, HANDLER, Function, Recording, Shape
+from pipetrace.partitioner.refusal import Refusal
+
+REACTIONS = frozenset({"then", "catch", "finally"})
+_IGNORE_RETURN = frozenset(
+    {
+        "on", "once", "addListener", "prependListener", "prependOnceListener", "addEventListener",
+        "setTimeout", "setInterval", "setImmediate", "nextTick", "queueMicrotask", "createServer",
+    }
+)  # fmt: skip
+_LISTEN = frozenset({"on", "addListener", "prependListener", "addEventListener"})
+_NOTHING = frozenset({"undefined", "promise"})
+
+
+class Facts:
+    """What the invocations of a function say about how it is called."""
+
+    def __init__(self, recording: Recording, graph: Graph) -> None:
+        rows = recording.invocations
+        self.called: set[int] = set()
+        self.handled: set[int] = set()
+        self.synchronous: set[int] = set()
+        self.opens: set[int] = set()
+        self.assigned = {
+            (capture.scope, capture.name)
+            for captures in recording.captures.values()
+            for capture in captures
+            if capture.writes
+        }
+        """Variables that a function inside the declaring one assigns."""
+        for at, (function, kind, chain, nested) in enumerate(
+            zip(rows.function.tolist(), rows.kind.tolist(), rows.chain.tolist(), rows.nested.tolist(), strict=True)
+        ):
+            if chain in graph.init:
+                continue
+            if kind == CALL:
+                self.called.add(function)
+            elif kind == HANDLER:
+                self.handled.add(function)
+                if nested:
+                    self.synchronous.add(function)
+                if chain == int(rows.id[at]):
+                    found = recording.chains.get(chain)
+                    if found is not None and found.kind in ("connection", "signal"):
+                        self.opens.add(function)
+
+
+def is_connect(classes: tuple[str, ...]) -> bool:
+    """The calling convention (request, response, next), also behind an error: (error, request, response, next)."""
+    return classes[:2] == ("http.request", "http.response") or classes[1:3] == ("http.request", "http.response")
+
+
+def callees_of(recording: Recording, unit: int) -> set[str]:
+    return {rupture.callee.rpartition(".")[2] for rupture in recording.ruptures.get(unit, ())}
+
+
+def mean_bytes(shapes: tuple[Shape, ...]) -> float:
+    count = sum(shape.count for shape in shapes)
+    return sum(shape.bytes_mean * shape.count for shape in shapes) / count if count else 0.0
+
+
+def refused_by_call(recording: Recording, facts: Facts, function: Function, http: bool) -> list[Refusal]:
+    name = short(recording, function.id)
+    where = f"{recording.file_of(function.id)}:{function.line}"
+    if function.id in facts.opens:
+        return [
+            Refusal(
+                "entry-source",
+                f"{name} is called by an outside source that lives on the entry stage, and order counts there "
+                f"({where}).",
+                "Move the work that it hands on instead: an async function that takes data and returns data.",
+            )
+        ]
+    found: list[Refusal] = []
+    ruptures = recording.ruptures.get(function.id, ())
+    at_init = any(rupture.during_init > 0 for rupture in ruptures)
+    if function.id in facts.synchronous and not at_init and not http:
+        found.append(
+            Refusal(
+                "called-synchronously",
+                f"{name} is called while another handler is at work, which may count on what it does ({where}).",
+                "Make it an async function, and wait for its promise.",
+            )
+        )
+    listens = any(rupture.callee.rpartition(".")[2] in _LISTEN for rupture in ruptures)
+    if not at_init and listens:
+        found.append(
+            Refusal(
+                "ordered-events",
+                f"{name} listens to an object made at run time, whose events must be handled in order ({where}).",
+                "Collect the events and give the whole to an async function.",
+            )
+        )
+    callees = callees_of(recording, function.id)
+    if function.id in facts.handled and not http and not function.returns_promise:
+        values = sorted({shape.klass for shape in recording.slot(function.id, "return")} - _NOTHING)
+        ignored = bool(callees) and callees <= (REACTIONS | _IGNORE_RETURN)
+        if values and not ignored:
+            found.append(
+                Refusal(
+                    "returns-value",
+                    f"{name} returns a value ({', '.join(values)}) that its caller may use at once ({where}).",
+                    "Make it async, if its caller can wait for a promise.",
+                )
+            )
+    return found
+
+
+def plain(klass: str) -> str:
+    return klass.removeprefix("instance:") + " object" if klass.startswith("instance:") else klass

@@ -1,0 +1,118 @@
+"""Calls that are cut out of their function: before, after, refused because."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipetrace.javascript.kernels import kernel_sites
+from pipetrace.rewriter.decide import decide
+from pipetrace.rewriter.edit_file import rewrite_file
+from pipetrace.rewriter.orders import FileOrders, HandlerOrder, Orders
+from tests.unit.rewriter_fixture import Outcome, order_for, view_of
+
+HEAD = "const $pt = require('@pipetrace/runtime').file('app.js');"
+
+
+def cut(text: str, wait: str, *names: str, is_module: bool = False, also: str = "") -> Outcome:
+    """Rewrite a file with the kernels of these names, and the handler `also`."""
+    view = view_of(text, is_module=is_module)
+    sites = [site for site in kernel_sites(view.parsed, view.scopes, view.functions) if site.name in names]
+    orders = [
+        HandlerOrder(site.name, site.key, "app.js", site.name, "stage1", site.start, site.end, (), wait)
+        for site in sites
+    ]
+    file = FileOrders(handlers=[*([order_for(view, also)] if also else []), *orders])
+    decisions = decide(Orders({"app.js": file}, ()), {"app.js": view}, {})
+    return Outcome(decisions, rewrite_file(view, file, decisions.moves, Path("/app")))
+
+
+def test_an_awaited_call_keeps_its_place() -> None:
+    before = "const md = make();\ngo(async (x) => { const y = await md.render(x, 1); });\n"
+    assert cut(before, "none", "md.render()").body == (
+        f"{HEAD} $kernel1 = $pt.kernel('md.render()', $kernel1); const md = make();\n"
+        "go(async (x) => { const y = await $kernel1(x, 1); });\n"
+        "function $kernel1(...args) { return md.render(...args); }\n"
+    )
+
+
+def test_an_async_function_gets_an_await() -> None:
+    before = "function heavy() {}\ngo(async (x) => { if (x) use(heavy(x).y, heavy); });\n"
+    assert cut(before, "await", "heavy()").body == (
+        f"{HEAD} $kernel1 = $pt.kernel('heavy()', $kernel1); function heavy() {{}}\n"
+        "go(async (x) => { if (x) use((await $kernel1(x)).y, heavy); });\n"
+        "function $kernel1(...args) { return heavy(...args); }\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            "get('/', (a, b) => { b(heavy(a)); });\n",
+            "get('/', $pt.steps(async (a, b) => { b(await $kernel1(a)); }));\n",
+        ),
+        ("const f = a => { b(heavy(a)); };\n", "const f = $pt.steps(async a => { b(await $kernel1(a)); }, 'f');\n"),
+        (
+            "get(function f(a) { b(heavy(a)); });\n",
+            "get($pt.steps(async function f(a) { b(await $kernel1(a)); }));\n",
+        ),
+        (
+            "x = { f(a) { b(heavy(a)); } };\n",
+            "x = { f: $pt.steps({ async f(a) { b(await $kernel1(a)); } }.f) };\n",
+        ),
+        (
+            "class A { static f(a) { b(heavy(a)); } }\n",
+            "class A { static async f(a) { b(await $kernel1(a)); } } A.f = $pt.steps(A.f);\n",
+        ),
+    ],
+)
+def test_other_functions_become_async_and_look_as_before(before: str, after: str) -> None:
+    assert cut("function heavy() {}\n" + before, "async", "heavy()").body == (
+        f"{HEAD} $kernel1 = $pt.kernel('heavy()', $kernel1); function heavy() {{}}\n"
+        f"{after}function $kernel1(...args) {{ return heavy(...args); }}\n"
+    )
+
+
+def test_a_declaration_becomes_async_and_is_assigned_anew() -> None:
+    before = "import { heavy } from './heavy.js';\nexport function f(a) { b(heavy(a)); }\n"
+    assert cut(before, "async", "heavy()", is_module=True).body == (
+        "import $ptRuntime from '@pipetrace/runtime'; const $pt = $ptRuntime.file('app.js'); f = $pt.steps(f); "
+        "$kernel1 = $pt.kernel('heavy()', $kernel1); import { heavy } from './heavy.js';\n"
+        "export async function f(a) { b(await $kernel1(a)); }\n"
+        "function $kernel1(...args) { return heavy(...args); }\n"
+    )
+
+
+def test_two_kernels_of_one_function_make_it_async_once() -> None:
+    before = "function one() {}\nfunction two() {}\nget((a) => { b(two(one(a))); });\n"
+    outcome = cut(before, "async", "two()", "one()")
+    assert "get($pt.steps(async (a) => { b(await $kernel1(await $kernel2(a))); }));" in outcome.body
+
+
+def test_a_kernel_goes_with_the_handler_that_moves_whole() -> None:
+    before = "function heavy() {}\nget(function f(a) { b(heavy(a)); });\n"
+    outcome = cut(before, "async", "heavy()", also="f")
+    assert outcome.refused == {"heavy()": "nested-in-moved"}
+    assert "$kernel" not in outcome.body
+
+
+@pytest.mark.parametrize(
+    ("text", "wait", "cause"),
+    [
+        ("get((a) => { b(heavy(a)); });", "await", "not-async"),
+        ("function f(a) { b(heavy(a)); } new f();", "async", "constructed"),
+        ("function f(a) { b(heavy(a)); } function f() {}", "async", "redeclared"),
+        ("x = class { f(a) { b(heavy(a)); } };", "async", "class-method"),
+    ],
+)
+def test_refusals(text: str, wait: str, cause: str) -> None:
+    assert cut(f"function heavy() {{}}\n{text}\n", wait, "heavy()").refused == {"heavy()": cause}
+
+
+def test_a_call_that_is_gone_is_not_found() -> None:
+    view = view_of("go(async () => { await md.render(1); });\nvar md;\n")
+    order = HandlerOrder("k", "app.js#gone", "app.js", "md.render()", "stage1", 0, 4, (), "none")
+    decisions = decide(Orders({"app.js": FileOrders(handlers=[order])}, ()), {"app.js": view}, {})
+    assert [refusal.cause for refusal in decisions.refusals] == ["not-found"]

@@ -1,0 +1,93 @@
+// @ts-check
+'use strict';
+
+/**
+ * Calls that could be cut out of their function: how long they take, what they touch, what they are given and return.
+ *
+ * A probe cannot see the arguments, which are evaluated after it, so it hands out a stand-in for the callee. A call
+ * that is not light counts as an invocation of its own. Most calls of a program are light, and a site that was seen to
+ * be so is left alone for a long while.
+ */
+
+const frames = require('./frames.js');
+const shapes = require('./shapes.js');
+const { models, UNSEEN } = require('./models.js');
+const { below } = require('./stacks.js');
+const { state } = require('./state.js');
+
+/** Frames of the agent on the stack while a stand-in runs what it stands for: `below`, `run` and itself. */
+const FRAMES = 3;
+/** Calls in a row that show a site to be light, and calls for which it is then left alone. */
+const LOOKS = 8;
+const REST = 1000;
+/** A call that takes less than this, in ms, is light. */
+const LIGHT_MS = 0.1;
+
+/** @typedef {{light: number, rest: number, heavy: boolean}} Site */
+
+/** @type {Map<number, Site>} */
+const sites = new Map();
+
+/** @param {number} id @returns {Site} */
+function siteOf(id) {
+  let site = sites.get(id);
+  if (site === undefined) sites.set(id, (site = { light: 0, rest: 0, heavy: false }));
+  return site;
+}
+
+/**
+ * Whether a call is to be watched: its function is the running invocation, and the site is not known to be light.
+ * @param {unknown} mark @param {number} id @returns {mark is import('./frames.js').Frame}
+ */
+function watches(mark, id) {
+  if (typeof mark !== 'object' || mark === null || mark !== state.frame || state.inInit) return false;
+  const site = siteOf(id);
+  if (site.rest === 0) return true;
+  site.rest--;
+  return false;
+}
+
+/**
+ * @param {import('./frames.js').Frame} frame @param {number} id @param {Function} fn @param {unknown} receiver
+ * @param {unknown[]} args
+ */
+function run(frame, id, fn, receiver, args) {
+  if (frame !== state.frame || frame.suspended) return below(FRAMES, fn, receiver, args);
+  const site = siteOf(id);
+  // Once is chance: a first call, a collection of garbage, another process.
+  const kernel = frames.enterKernel(id, frame, site.heavy);
+  try {
+    if (kernel.wantsShape) shapes.noteCall(id, undefined, args);
+    const result = below(FRAMES, fn, receiver, args);
+    kernel.returned = true;
+    if (kernel.wantsShape) shapes.noteReturn(kernel, result);
+    return result;
+  } finally {
+    judge(site, frames.exitKernel(kernel, frame, LIGHT_MS));
+  }
+}
+
+/** @param {Site} site @param {number} spent ms */
+function judge(site, spent) {
+  site.heavy = spent >= LIGHT_MS;
+  site.light = site.heavy ? 0 : site.light + 1;
+  if (site.light < LOOKS) return;
+  site.rest = REST;
+  site.light = 0;
+}
+
+/** A method is called: the answer has a property `key` that is called instead. @param {unknown} mark @param {number} id @param {any} receiver @param {string} key */
+function method(mark, id, receiver, key) {
+  if (receiver === null || receiver === undefined || !watches(mark, id)) return receiver;
+  const fn = receiver[key];
+  if (typeof fn !== 'function' || models.get(fn) === UNSEEN) return receiver;
+  return { __proto__: null, [key]: (/** @type {unknown[]} */ ...args) => run(mark, id, fn, receiver, args) };
+}
+
+/** A function is called by its name. @param {unknown} mark @param {number} id @param {any} fn */
+function plain(mark, id, fn) {
+  if (typeof fn !== 'function' || !watches(mark, id) || models.get(fn) === UNSEEN) return fn;
+  return (/** @type {unknown[]} */ ...args) => run(mark, id, fn, undefined, args);
+}
+
+module.exports = { method, plain };
