@@ -176,12 +176,15 @@ class Following:
             self.process.send_signal(number)
 
     def application(self) -> Candidate | None:
-        """Return the candidate that is the application: the last one that listened, else the last one."""
+        """Return the candidate that is the application: the last one that listened on a port, else the last one.
+
+        Local sockets do not count, because wrappers talk over them to what they start.
+        """
         self.run.poll()
         claims = self.run.claims()
         if not claims:
             return None
-        listening = {listener.pid for listener in read_listeners(self.run.listening)}
+        listening = {listener.pid for listener in read_listeners(self.run.listening) if listener.port}
         names = [process.directory for process in self.run.processes if process.pid in listening]
         name = max(names) if names else claims[-1].directory
         return next(candidate for candidate in self.candidates if candidate.directory.name == name)
@@ -230,7 +233,7 @@ class Following:
         if self.load is not None:
             self.load_status = self.load.poll()
             return
-        listeners = self.listeners()
+        listeners = [listener for listener in self.listeners() if listener.port]
         if listeners and status is None:
             changed = self.run.listening.stat().st_mtime
             if time.time() - changed >= SETTLE_S:

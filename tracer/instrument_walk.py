@@ -70,8 +70,13 @@ class Walk:
 
     def before(self, node: Node, text: str) -> None:
         """Insert in front of a node, inside of parentheses around it."""
-        if not self.chains.front(node, text):
-            self.edits.insert(node.range[0], text)
+        if self.chains.front(node, text):
+            return
+        at = node.range[0]
+        before = self.parsed.text[at - 1 : at]
+        # A keyword may stand right before a literal or an operator: return"x", await[1].
+        glued = (before.isalnum() or before in ("_", "$")) and (text[0].isalpha() or text[0] in "_$")
+        self.edits.insert(at, f" {text}" if glued else text)
 
     def after(self, node: Node, text: str) -> None:
         """Insert behind a node."""

@@ -233,6 +233,7 @@ def test_npm_start_records_the_package_and_not_npm(place: Place) -> None:
 
 
 WRAPPER = """#!/usr/bin/env node
+require('net').createServer().listen(require('path').join(require('os').tmpdir(), process.pid + '.sock')).unref();
 const child = require('child_process').spawn(process.argv[2], process.argv.slice(3), { stdio: 'inherit' });
 child.on('exit', (code) => process.exit(code ?? 1));
 """

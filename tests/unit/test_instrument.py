@@ -215,3 +215,8 @@ def test_text_that_uses_the_names_of_the_probes_is_refused() -> None:
     parsed = parse("var $pxE = 1", "a.js", "script")
     with pytest.raises(NotInstrumentable, match="rename them"):
         instrument(parsed, analyse(parsed), functions_of(parsed), file_id=0, function_base=0)
+
+
+@pytest.mark.parametrize("text", ['return"x"', "return[a]", "return`x`", 'return{a:"x"}'])
+def test_a_probe_does_not_melt_into_the_keyword_before_it(text: str) -> None:
+    assert "return $px" in code(f"exports.f=function(a){{if(a){text};return g(a)}}", memory=False)

@@ -150,10 +150,14 @@ function writeClaim(directory, claim) {
   }
 }
 
-/** @param {string} run */
+/**
+ * Whether a process listens on a port; local sockets do not count, because wrappers talk over them.
+ * @param {string} run
+ */
 function somethingListens(run) {
   try {
-    return fs.statSync(path.join(run, 'listening.jsonl')).size > 0;
+    const lines = fs.readFileSync(path.join(run, 'listening.jsonl'), 'utf8').split('\n').slice(0, -1);
+    return lines.some((line) => JSON.parse(line).port > 0);
   } catch {
     return false;
   }

@@ -120,3 +120,7 @@ function clash (v) { var helper = helper || null; function helper () { return 'f
 log(dup(), clash(1), clash(0))
 seqs().then(r => { log(r); log(order); console.log(out.join('\n')); process.exitCode = 7 }, e => { console.log(e) })
 exports.out = out
+
+// Written as minifiers do, without spaces behind keywords.
+;(()=>{const f=(a)=>{if(a)return"x";return[1]},g=async()=>{for(const x of[1])if(await[x])return await"y";throw"z"},h=function*(){const t=yield"p";return{t}};
+console.log(f(1),f(0),[...h()],typeof"x","a"in{a:1},(()=>{switch("c"){case"c":return`d`}})());g().then((v)=>{console.log(v)})})()
