@@ -10,7 +10,7 @@ from typing import Any
 from pipetrace.tracer.cdp import Session, SessionEnded
 from pipetrace.tracer.cpu_profile import CpuProfile
 
-_CONTROL = 'globalThis[Symbol.for("pipetrace.control")]'
+_CONTROL = "$pxControl"
 _INTERVAL_US = 2000
 FIRST_S = 3.0
 ON_S = 1.0

@@ -39,6 +39,8 @@ class TransformCache:
         path = self._path(key)
         draft = path.with_name(f"{path.name}.{os.getpid()}")
         with contextlib.suppress(OSError, ValueError):
+            # It holds the text of applications, which others may not be allowed to read.
+            self._directory.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             path.parent.mkdir(parents=True, exist_ok=True)
             draft.write_text(json.dumps(value, separators=(",", ":")), encoding="utf-8")
             draft.replace(path)

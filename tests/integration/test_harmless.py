@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from pipetrace.tracer.trace import open_trace
 from tests.integration.agent_runs import Runner
 
 PROGRAMS = Path(__file__).parent / "harmless_programs"
@@ -33,3 +37,84 @@ def test_errors_look_as_without_the_recorder(runner: Runner, program: str, last:
     assert (run.stdout, run.status) == (expected, status)
     assert status == 1
     assert last in expected
+
+
+VISIBLE = """
+const vm = require('vm');
+const seen = {
+  names: Object.getOwnPropertyNames(globalThis), symbols: Object.getOwnPropertySymbols(globalThis).map(String),
+  keys: (() => { const found = []; for (const key in globalThis) found.push(key); return found; })(),
+  process: Reflect.ownKeys(process).map(String), events: process.eventNames().map(String),
+  exit: process.listenerCount('exit'), required: Object.keys(require.cache), main: module.children.length,
+  paths: module.paths, loaded: [process.execArgv, process.argv0],
+  errors: Reflect.ownKeys(Error).map(String), prepare: typeof Error.prepareStackTrace,
+  compile: [module._compile.name, module._compile.length, Object.keys(module.constructor.prototype)],
+  text: String(process.emit), emit: [process.emit.name, process.emit.length],
+  other: Object.keys(vm.runInNewContext('globalThis')),
+};
+console.log(JSON.stringify(seen, null, 1));
+process.on('exit', () => { console.log(process.listenerCount('exit'), process.eventNames().length); process.exitCode = 3; });
+"""
+
+
+def test_nothing_of_the_recorder_can_be_found(runner: Runner) -> None:
+    runner.write("visible.js", VISIBLE)
+    expected, status = runner.plain("visible.js")
+    run = runner.record("visible.js")
+    assert (run.stdout, run.status) == (expected, status)
+    assert (status, expected.count("\n") > 50) == (3, True)
+
+
+SECRET_APP = """
+const http = require('http');
+const secrets = new Map(), dictionary = {}, handlers = {};
+class Account { constructor(text) { this[text] = 1; this.text = text; } }
+const server = http.createServer((req, res) => {
+  let body = '';
+  req.on('data', (part) => { body += part; });
+  req.on('end', async () => {
+    const secret = JSON.parse(body).token;
+    const { [secret]: nothing, ...rest } = dictionary;
+    secrets.set(secret, secret); dictionary[secret] = secret; handlers[secret] = () => secret; handlers[secret]();
+    const account = new Account(secret); account[secret]++; delete account[secret];
+    for (const key in dictionary) secrets.get(key);
+    Object.assign(rest, dictionary); JSON.stringify([rest, account, process.env.SECRET, nothing]);
+    globalThis[secret] = secret;
+    try { await Promise.reject(new Error(secret)); } catch (error) { dictionary[error.message] = error; }
+    try { null[secret]; } catch (error) { account.why = error.message; }
+    try { dictionary.none[secret](); } catch (error) { account.why = error.message; }
+    setTimeout(() => { res.setHeader('x-secret', secret); res.end(secret); server.close(); }, 1, secret);
+  });
+});
+server.listen(0, '127.0.0.1', () => {
+  const token = process.env.SECRET;
+  http.request({
+    port: server.address().port, method: 'POST', path: `/reset/${token}/now?token=${token}#${token}`,
+    headers: { Authorization: `Bearer ${token}`, Cookie: `session=${token}`, ['x-' + token]: '1' },
+  }, (res) => res.resume()).end(JSON.stringify({ token }));
+});
+"""
+
+
+@pytest.mark.parametrize("memory", ["sampled", "full"])
+def test_no_secret_is_in_the_trace_or_left_behind(tmp_path: Path, memory: str) -> None:
+    secret = "swordfish7c41b2"
+    root, left, cache = tmp_path / "app", tmp_path / "tmp", tmp_path / "cache"
+    for directory in (root, left):
+        directory.mkdir()
+    (root / "package.json").write_text('{"name": "keeper"}')
+    (root / "app.js").write_text(SECRET_APP)
+    env = {**os.environ, "TMPDIR": str(left), "XDG_CACHE_HOME": str(cache), "SECRET": secret}
+    words = [sys.executable, "-m", "pipetrace", "record", "--memory", memory, "-o", "t.duckdb", "--", "node", "app.js"]
+    done = subprocess.run(words, cwd=root, env=env, capture_output=True, text=True, timeout=90, check=False)
+    assert done.returncode == 0, done.stderr
+    files = [path for top in (root, left, cache) for path in top.rglob("*") if path.is_file()]
+    assert root / "t.duckdb" in files
+    assert not [path for path in files if secret.encode() in path.read_bytes()]
+    with open_trace(root / "t.duckdb") as trace:
+        tables = [name for (name,) in trace.sql("select table_name from duckdb_tables()").fetchall()]
+        assert {"access", "location", "chain", "shape", "problem"} <= set(tables)
+        for name in tables:
+            assert secret not in repr(trace.sql(f'from "{name}"').fetchall()), name
+        assert trace.sql("select count(*) from access").fetchall()[0][0] > 10
+        assert ("POST /reset/*/now",) in trace.sql("select event from chain where kind = 'http'").fetchall()

@@ -4,6 +4,7 @@
 /** Starts the agent in this thread: globals for instrumented code, hooks, the timer that writes, the exit. */
 
 const fs = require('fs');
+const Module = require('module');
 const path = require('path');
 const { threadId, isMainThread } = require('worker_threads');
 const { Spool } = require('./spool.js');
@@ -16,11 +17,12 @@ const probes = require('./probes.js');
 const stacks = require('./stacks.js');
 const disguise = require('./disguise.js');
 const thinning = require('./thinning.js');
+const ending = require('./ending.js');
 
 const FLUSH_MS = 100;
 
-/** @param {string} directory @param {symbol} name under which the recorder finds the agent */
-function boot(directory, name) {
+/** @param {string} directory */
+function boot(directory) {
   /** @type {{app_root: string, include?: string[], memory?: 'off'|'sampled'|'full', max_bytes?: number}} */
   let config;
   try {
@@ -69,34 +71,38 @@ function boot(directory, name) {
     state.spool.flush();
   }
 
-  process.on('exit', finish);
-  Object.defineProperty(globalThis, name, {
-    enumerable: false,
-    configurable: true,
-    value: Object.freeze({
-      flush: () => state.spool.flush(),
-      stop() {
-        finish(undefined);
-        stopped = true;
-        clearInterval(timer);
-        process.removeListener('exit', finish);
-        probes.remove();
-      },
-      stats: () => ({
-        bytes: state.spool.bytesWritten,
-        lost: state.spool.lost,
-        sampled_ms: state.sampling.sampledMs,
-        total_ms: state.sampling.totalMs,
-        init_end_ms: state.initEnd,
-        waited_ms: waited(),
-      }),
+  ending.install();
+  ending.onExit(finish);
+  state.agent = {
+    stop() {
+      finish(undefined);
+      stopped = true;
+      clearInterval(timer);
+      probes.remove();
+    },
+    stats: () => ({
+      bytes: state.spool.bytesWritten,
+      lost: state.spool.lost,
+      sampled_ms: state.sampling.sampledMs,
+      total_ms: state.sampling.totalMs,
+      init_end_ms: state.initEnd,
+      waited_ms: waited(),
     }),
-  });
+  };
   const waited = loader.install(directory);
   for (const other of ['control.js', 'listen.js', 'capture.js', 'children.js']) {
     const file = path.join(__dirname, other);
     if (fs.existsSync(file)) require(file);
   }
+  forgetModules();
+}
+
+/** The application must not find the agent's files among its modules. */
+function forgetModules() {
+  const { _cache: modules, _pathCache: paths } = /** @type {any} */ (Module);
+  const mine = __dirname + path.sep;
+  for (const file of Object.keys(modules)) if (file.startsWith(mine)) delete modules[file];
+  for (const key of Object.keys(paths ?? {})) if (paths[key].startsWith?.(mine)) delete paths[key];
 }
 
 module.exports = { boot };

@@ -37,6 +37,8 @@ const bounds = new WeakMap();
 /** @param {number} site */
 const fileOf = (site) => state.files[site >>> 16];
 /** @param {number} site */
+const isComputed = (site) => fileOf(site).sites[site & 0xffff][1].endsWith('[…]');
+/** @param {number} site */
 const lineOf = (site) => fileOf(site).sites[site & 0xffff][0];
 
 /**
@@ -51,9 +53,12 @@ function method(receiver, key, site) {
   if (isObject(receiver)) {
     if (memory.metaOf(receiver).cls === 'proxy') return memory.read(receiver, 0, lineOf(site));
     const own = Reflect.getOwnPropertyDescriptor(receiver, key);
-    const descriptor = own ?? lookup(receiver, key)?.descriptor;
-    if (typeof key === 'string') memory.read(receiver, key, lineOf(site));
-    else if (own !== undefined) content(receiver, READ, BUILTIN, lineOf(site));
+    const above = own === undefined ? lookup(receiver, key) : null;
+    const descriptor = own ?? above?.descriptor;
+    // A computed name may be data, and is not written down.
+    if (typeof key === 'string' && !isComputed(site)) memory.read(receiver, key, lineOf(site));
+    else if (above === null || !(descriptor && 'value' in descriptor)) content(receiver, READ, BUILTIN, lineOf(site));
+    else content(above.holder, READ, BUILTIN, lineOf(site));
     if (descriptor === undefined) return receiver;
     if ('value' in descriptor) {
       fn = descriptor.value;

@@ -14,6 +14,7 @@ const { IncomingMessage } = require('http');
 const { types } = require('util');
 const { state } = require('./state.js');
 const thinning = require('./thinning.js');
+const { pathPattern } = require('./sources.js');
 
 /** A chain: all invocations that descend from one outside event. */
 class Chain {
@@ -161,9 +162,7 @@ function request(frame, message) {
     }
     return;
   }
-  const url = String(message.url);
-  const query = url.indexOf('?');
-  const event = `${message.method} ${query < 0 ? url : url.slice(0, query)}`;
+  const event = `${message.method} ${pathPattern(String(message.url))}`;
   if (frame.chain.id !== frame.id || frame.chain.written) frame.chain = new Chain(frame.id, 'http', event, time());
   frame.chain.kind = 'http';
   frame.chain.event = event;

@@ -17,6 +17,9 @@ const { isMainThread, threadId } = require('worker_threads');
 const { performance } = require('perf_hooks');
 const { sampling } = require('./figures.js');
 const { quietly } = require('./quietly.js');
+const { onExit } = require('./ending.js');
+const { state } = require('./state.js');
+const { declare } = require('./variables.js');
 
 const HOLD_MS = 5000;
 const EXIT_MS = 3000;
@@ -26,7 +29,6 @@ const PROFILE_US = 2000;
 const FIRST_MS = 3000;
 const ON_MS = 1000;
 const OFF_MS = 4000;
-const AGENT = Symbol.for('pipetrace.agent');
 
 const run = process.env.PIPETRACE_RUN;
 const directory = process.env.PIPETRACE_DIR;
@@ -41,7 +43,7 @@ function control(run, directory) {
   let stopped = false;
 
   function stats() {
-    return /** @type {any} */ (globalThis)[AGENT]?.stats() ?? {};
+    return /** @type {any} */ (state.agent?.stats() ?? {});
   }
 
   function stop() {
@@ -49,7 +51,7 @@ function control(run, directory) {
     stopped = true;
     clearInterval(timer);
     figures.stop();
-    /** @type {any} */ (globalThis)[AGENT]?.stop();
+    state.agent?.stop();
   }
 
   const stopFile = path.join(run, 'stop');
@@ -66,14 +68,12 @@ function control(run, directory) {
   }, STOP_MS);
   timer.unref();
 
-  process.on('exit', () => {
+  onExit(() => {
     figures.stop();
     profile.end();
   });
-  Object.defineProperty(globalThis, Symbol.for('pipetrace.control'), {
-    enumerable: false,
-    configurable: true,
-    value: {
+  declare({
+    $pxControl: {
       attach: () => remote !== null && remote.attach(),
       release: () => remote?.release(),
       stop,

@@ -1,5 +1,5 @@
-// Flags that instrumented code tests; both are properties of the global object, so that the engine
-// reads them with one load.
+// Flags that instrumented code tests; both are global variables, which the engine
+// reads with one load.
 
 /** 1 while memory accesses are recorded. */
 declare let $pxs: number;

@@ -8,9 +8,11 @@
  * agent already runs, loading this file does nothing.
  */
 
-const NAME = Symbol.for('pipetrace.agent');
-
 const directory = process.env.PIPETRACE_DIR;
-if (directory && !(NAME in globalThis) && process.env.PIPETRACE_HOOKS_THREAD !== '1') {
-  require('./boot.js').boot(directory, NAME);
+if (directory && !runs() && process.env.PIPETRACE_HOOKS_THREAD !== '1') {
+  require('./boot.js').boot(directory);
+}
+
+function runs() {
+  return require('vm').runInThisContext('typeof $pxE') === 'function';
 }

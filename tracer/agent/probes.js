@@ -6,8 +6,8 @@
 /**
  * The global functions that instrumented code calls, all named `$px` and a letter.
  *
- * They are properties of the global object, because a property cell of it is a constant for the optimising
- * compiler, and because function declarations of a cyclic import may run before their module's own text.
+ * They are global variables and no properties of the global object, so that programs do not find them there; and
+ * global because function declarations of a cyclic import may run before their module's own text.
  */
 
 const { state, problem } = require('./state.js');
@@ -21,6 +21,7 @@ const shapes = require('./shapes.js');
 const ruptures = require('./ruptures.js');
 const kernels = require('./kernels.js');
 const models = require('./models.js');
+const { declare } = require('./variables.js');
 const { markReachable } = require('./reach.js');
 
 /**
@@ -107,21 +108,22 @@ function install() {
     causality.onInitEnd(markReachable);
   }
   state.spool.beforeFlush.push(memory.writeLocations, shapes.write, ruptures.write);
-  for (const [name, value] of Object.entries(PROBES)) {
-    Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
-  }
+  set = declare(PROBES);
 }
+
+/** @type {(values: Record<string, unknown>) => void} */
+let set = () => {};
 
 /** Turn recording off; instrumented code goes on to run with probes that do nothing. */
 function remove() {
-  $pxs = 0;
-  $pxq = 0;
-  /** @type {any} */
-  const world = globalThis;
-  for (const name of ['$pxE', '$pxP', '$pxX', '$pxC', '$pxQ', '$pxF', '$pxM', '$pxZ']) world[name] = () => -1;
-  world.$pxA = world.$pxB = world.$pxR = world.$pxY = /** @param {unknown} mark @param {unknown} value */ (mark, value) => value;
-  world.$pxS = world.$pxT = /** @param {unknown} mark @param {number} kernel @param {unknown} value */ (mark, kernel, value) => value;
-  world.$pxW = /** @param {unknown} mark @param {unknown} value */ (mark, value) => value;
+  const nothing = () => -1;
+  const second = (/** @type {unknown} */ mark, /** @type {unknown} */ value) => value;
+  const third = (/** @type {unknown} */ mark, /** @type {number} */ kernel, /** @type {unknown} */ value) => value;
+  set({
+    ...PROBES, $pxs: 0, $pxq: 0,
+    $pxE: nothing, $pxP: nothing, $pxX: nothing, $pxC: nothing, $pxQ: nothing, $pxF: nothing, $pxM: nothing, $pxZ: nothing,
+    $pxA: second, $pxB: second, $pxR: second, $pxY: second, $pxW: second, $pxS: third, $pxT: third,
+  });
 }
 
 module.exports = { PROBES, install, remove };

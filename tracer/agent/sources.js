@@ -123,4 +123,31 @@ function originalText(text) {
   return text;
 }
 
-module.exports = { Source, add, onLookup, sourceOf, originalText };
+/** Words of the sources read so far. @type {Set<string>} */
+const words = new Set();
+/** @type {Set<Source>} */
+const read = new Set();
+
+/** Whether a text stands in the application's source as a whole word; what does not may be somebody's data. @param {string} text */
+function isWord(text) {
+  fetch();
+  // Attached to a running process, the agent has no sources; then what is plainly a name is taken for one.
+  if (sources.size === 0) return /^[a-z][a-z_-]{0,24}(\.[a-z]{1,5})?$/.test(text);
+  if (read.size < sources.size) {
+    for (const source of sources.values()) {
+      if (read.has(source)) continue;
+      read.add(source);
+      for (const word of source.original.match(/[\w.~%@+-]+/g) ?? []) words.add(word);
+    }
+  }
+  return words.has(text);
+}
+
+/** A URL's path with `*` in place of what may be data. @param {string} url */
+function pathPattern(url) {
+  const end = url.search(/[?#]/);
+  const path = end < 0 ? url : url.slice(0, end);
+  return path.split('/').map((part) => (part === '' || isWord(part) ? part : '*')).join('/');
+}
+
+module.exports = { Source, pathPattern, add, onLookup, sourceOf, originalText };

@@ -30,6 +30,8 @@ const state = {
   sampling: new Sampling('off'),
   /** The invocation that runs now. @type {import('./frames.js').Frame | null} */
   frame: null,
+  /** What the recorder's control may ask of the agent. @type {{stop: () => void, stats: () => object} | null} */
+  agent: null,
   /** True until the main module is evaluated. */
   inInit: true,
   /** End of initialisation in ms since the time origin; 0 while it lasts. */
