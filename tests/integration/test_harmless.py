@@ -65,6 +65,30 @@ def test_nothing_of_the_recorder_can_be_found(runner: Runner) -> None:
     assert (status, expected.count("\n") > 50) == (3, True)
 
 
+TRAPS = """
+let read = 0;
+const traps = [];
+const handler = new Proxy({}, { get: (_, trap) => (...args) => { traps.push(trap); return Reflect[trap](...args); } });
+class Base { get method() { read++; return () => 1; } get value() { read++; return { deep: 1 }; } }
+class Derived extends Base {}
+const object = new Derived(), proxy = new Proxy({ a: { b: 1 }, f() { return this.a; } }, handler), below = Object.create(proxy);
+object.method(); object.value.deep; object?.method?.(); const { value } = object; object['method']();
+proxy.a.b; proxy.f(); proxy.a = proxy.f().b; below.missing; below.f(); 'x' in below; [...Object.keys(proxy)]; delete proxy.a;
+const { f, ...rest } = proxy; JSON.stringify(proxy); Object.defineProperty(String.prototype, 'own', { get() { read++; return () => 2; } });
+'text'.own(); Object.freeze(Object.prototype); Buffer.concat([Buffer.alloc(1 << 20), Buffer.from('x')]);
+console.log(read, traps.join(' '), JSON.stringify(rest), value.deep);
+"""
+
+
+def test_no_getter_and_no_trap_runs_more_often(runner: Runner) -> None:
+    runner.write("traps.js", TRAPS)
+    expected, status = runner.plain("traps.js")
+    run = runner.record("traps.js")
+    assert (run.stdout, run.status) == (expected, status)
+    assert status == 0
+    assert expected.startswith("6 ")
+
+
 SECRET_APP = """
 const http = require('http');
 const secrets = new Map(), dictionary = {}, handlers = {};

@@ -43,6 +43,14 @@ function lookup(object, key) {
   return null;
 }
 
+/** The proxy that an object inherits from, if there is one. @param {object} object @returns {object | null} */
+function proxyAbove(object) {
+  if (types.isProxy(object)) return null;
+  let holder = Object.getPrototypeOf(object);
+  while (holder !== null && !types.isProxy(holder)) holder = Object.getPrototypeOf(holder);
+  return holder;
+}
+
 /** Whether reading an object moves it on: it has a method `next`. @param {object} object */
 function isIterator(object) {
   if (Array.isArray(object) || types.isMap(object) || types.isSet(object) || types.isProxy(object)) return false;
@@ -50,4 +58,4 @@ function isIterator(object) {
   return typeof descriptor?.value === 'function';
 }
 
-module.exports = { setAlias, aliasOf, lookup, isIterator };
+module.exports = { setAlias, aliasOf, lookup, proxyAbove, isIterator };

@@ -11,6 +11,7 @@
  * that is called in its place.
  */
 
+const { types } = require('util');
 const { state, problem } = require('./state.js');
 const memory = require('./memory.js');
 const { metas, isObject, content, READ, WRITE, BUILTIN } = memory;
@@ -68,7 +69,7 @@ function method(receiver, key, site) {
       fromGetter = true;
     }
   } else {
-    fn = receiver[key];
+    fn = lookup(receiver, key)?.descriptor?.value;
   }
   if (typeof fn !== 'function') return fromGetter ? { __proto__: null, [key]: fn } : receiver;
   const known = model.models.get(fn);
@@ -239,8 +240,7 @@ function readArgument(value, known, line) {
   const seen = new Set([value]);
   for (const object of seen) {
     if (metas.has(object)) content(object, READ, BUILTIN, line);
-    const cls = classOf(object);
-    if (cls === 'proxy' || RESOURCES.has(cls) || ArrayBuffer.isView(object)) continue;
+    if (types.isProxy(object) || RESOURCES.has(classOf(object)) || ArrayBuffer.isView(object)) continue;
     for (const inner of parts(object)) {
       if (typeof inner === 'object' && inner !== null && seen.size < DEEP) seen.add(inner);
     }

@@ -41,6 +41,8 @@ function classOfObject(value) {
   if (types.isDate(value)) return 'Date';
   if (types.isRegExp(value)) return 'RegExp';
   if (types.isNativeError(value)) return 'Error';
+  // To ask an object below a proxy what it is an instance of would run the proxy's traps.
+  for (let at = prototype; at !== null; at = Object.getPrototypeOf(at)) if (types.isProxy(at)) return 'proxy';
   if (Buffer.isBuffer(value)) return 'Buffer';
   if (types.isArrayBufferView(value) || types.isAnyArrayBuffer(value)) return 'typedarray';
   if (types.isPromise(value)) return 'promise';

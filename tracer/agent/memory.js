@@ -15,7 +15,7 @@ const { types } = require('util');
 const { state, problem } = require('./state.js');
 const { idOf, LIBRARY } = require('./identity.js');
 const { classOf } = require('./classes.js');
-const { aliasOf, isIterator, lookup } = require('./aliases.js');
+const { aliasOf, isIterator, lookup, proxyAbove } = require('./aliases.js');
 const causality = require('./causality.js');
 
 const READ = 1;
@@ -64,7 +64,7 @@ class ObjectMeta {
     this.known = '';
     /** The module-level variable itself holds it. */
     this.direct = false;
-    /** Object whose content this one's is: the memory under a view, the target of a proxy. @type {object | null} */
+    /** Object whose content this one's is: the memory under a view, the target of a proxy, the proxy it inherits from. @type {object | null} */
     this.alias = null;
     /** Objects that a library made it from. @type {object[] | null} */
     this.sources = null;
@@ -110,7 +110,7 @@ function makeMeta(object, file, line, made) {
   const frame = state.frame;
   const init = frame !== null && causality.isInit(frame.chain);
   const meta = new ObjectMeta(++objects, classOf(object), init, frame === null ? 0 : frame.chain.id, file, line, made);
-  meta.alias = aliasOf(object);
+  meta.alias = aliasOf(object) ?? (meta.cls === 'proxy' ? proxyAbove(object) : null);
   metas.set(object, meta);
   return meta;
 }

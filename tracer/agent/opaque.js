@@ -18,7 +18,7 @@ const { state } = require('./state.js');
 const memory = require('./memory.js');
 const { metas, isObject, content, READ, WRITE, BOTH, BUILTIN, OPAQUE, COMPARED } = memory;
 const { classOf, RESOURCES } = require('./classes.js');
-const { aliasOf } = require('./aliases.js');
+const { aliasOf, proxyAbove } = require('./aliases.js');
 const { fingerprint } = require('./fingerprint.js');
 const { idOf, LIBRARY } = require('./identity.js');
 const { parts } = require('./reach.js');
@@ -121,7 +121,7 @@ function gather(fn, receiver, args, chain, line) {
       if (depth < 3) content(value, BOTH, OPAQUE, line);
       continue;
     }
-    if (cls === 'proxy') {
+    if (types.isProxy(value)) {
       put(aliasOf(value), depth);
       continue;
     }
@@ -131,6 +131,7 @@ function gather(fn, receiver, args, chain, line) {
     // What a library made from long-lived objects may be a view of them.
     for (const source of meta?.sources ?? []) put(source, depth + 1);
     if (isExport(value)) continue;
+    if (cls === 'proxy') put(proxyAbove(value), depth + 1);
     for (const part of parts(value)) put(part, depth + 1);
   }
   return { subjects: [...subjects], size: seen.size };
