@@ -94,7 +94,7 @@ def test_what_keeps_its_place_is_moved_on_by_reading(runner: Runner) -> None:
     assert ("tick", "content", "places.js:ids", "rw", "builtin") in accesses
     assert ("tick", "property", "places.js:kept.lastIndex", "rw", "builtin") in accesses
     assert not any("fresh.lastIndex" in access[2] for access in accesses)
-    assert ("tick", "content", "places.js:seen", "r", "direct") in accesses
+    assert ("tick", "content", "places.js:seen", "r", "builtin") in accesses
 
 
 def test_no_value_is_in_the_spool(runner: Runner) -> None:
