@@ -9,6 +9,8 @@
  * be so is left alone for a long while.
  */
 
+const { types } = require('util');
+const { lookup } = require('./aliases.js');
 const frames = require('./frames.js');
 const shapes = require('./shapes.js');
 const { models, UNSEEN } = require('./models.js');
@@ -79,7 +81,9 @@ function judge(site, spent) {
 /** A method is called: the answer has a property `key` that is called instead. @param {unknown} mark @param {number} id @param {any} receiver @param {string} key */
 function method(mark, id, receiver, key) {
   if (receiver === null || receiver === undefined || !watches(mark, id)) return receiver;
-  const fn = receiver[key];
+  // No getter and no trap may run twice.
+  if (types.isProxy(receiver)) return receiver;
+  const fn = (Reflect.getOwnPropertyDescriptor(Object(receiver), key) ?? lookup(receiver, key)?.descriptor)?.value;
   if (typeof fn !== 'function' || models.get(fn) === UNSEEN) return receiver;
   return { __proto__: null, [key]: (/** @type {unknown[]} */ ...args) => run(mark, id, fn, receiver, args) };
 }
