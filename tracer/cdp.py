@@ -124,9 +124,18 @@ class Session:
         while self._tab.event_queue.unfinished_tasks and self.alive and time.monotonic() < deadline:
             time.sleep(0.005)
 
+    def await_end(self, timeout_s: float) -> bool:
+        """Wait for the other side to end the connection; True when it has."""
+        return bool(self._tab._stopped.wait(timeout_s))
+
     def close(self) -> None:
-        """Handle the events that have arrived, then disconnect."""
+        """Handle the events that have arrived, then disconnect, if the other side has not done so."""
         self.drain()
         with contextlib.suppress(PyChromeException, websocket.WebSocketException, OSError):
+            if self._tab._stopped.is_set():
+                # Its close frame has been answered; a second one could hit a handler that Node has freed.
+                if self._tab._ws.sock is not None:
+                    self._tab._ws.sock.close()
+                return
             self._tab._stopped.set()
             self._tab._ws.close(timeout=1)

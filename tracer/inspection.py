@@ -17,6 +17,8 @@ ON_S = 1.0
 OFF_S = 4.0
 """The profile is taken at first for FIRST_S, then for ON_S in every ON_S + OFF_S: while it is on, all calls into the
 engine and Node are slower (by a tenth or a fifth of a server's time), whatever the interval."""
+_PARTING_S = 2.0
+"""How long the process may take to end the connection before the recorder does."""
 
 
 class Inspection:
@@ -35,6 +37,8 @@ class Inspection:
         """What the agent measured of itself; empty until the end."""
         self.attached = False
         """The process knows that the recorder holds it."""
+        self._parts = True
+        """The process ends the connection, not the recorder."""
         self.complete = False
         """The process was told to stop, or told of its exit, and the profile came whole."""
         self._thread = threading.Thread(target=self._run, args=(url,), name="pipetrace-inspect", daemon=True)
@@ -61,6 +65,11 @@ class Inspection:
         except SessionEnded:
             pass  # it was killed, or crashed: what it wrote before is kept
         finally:
+            # Node's inspector may crash its process when both sides end the connection at once.
+            deadline = time.monotonic() + _PARTING_S
+            while self._parts and not self._leaving and time.monotonic() < deadline:
+                if session.await_end(0.02):
+                    break
             session.close()
 
     def _follow(self, session: Session) -> None:
@@ -95,7 +104,7 @@ class Inspection:
         if self._stop:
             session.evaluate(f"{_CONTROL}.stop()")
         self.stats = json.loads(session.evaluate(f"{_CONTROL}.stats()") or "{}")
-        session.evaluate(f"{_CONTROL}.release()")
+        self._parts = bool(session.evaluate(f"{_CONTROL}.release()"))
         self.complete = True
 
     def _fetch(self, session: Session) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from pipetrace.tracer.trace import Trace, open_trace
+from tests.integration.node_versions import VERSIONS, with_node
 
 SERVER = """
 const http = require('http');
@@ -185,6 +186,30 @@ def test_the_application_ends_by_itself(
     # A killed process leaves at least what it had written a tenth of a second before.
     assert ticks >= (10 if complete else 1)
     assert place.left_over() == []
+
+
+@pytest.mark.parametrize("version", VERSIONS[::2])
+@pytest.mark.parametrize(
+    ("program", "status"),
+    [
+        ("process.exit(3)", 3),
+        ("throw new Error('at once')", 1),
+        ("setTimeout(() => { throw new Error('later') }, 50)", 1),
+        ("Promise.reject(new Error('unhandled'))", 1),
+    ],
+)
+def test_a_short_life_ends_as_it_would_unrecorded(place: Place, version: str, program: str, status: int) -> None:
+    place.write("short.js", program)
+    count = 5
+    done = subprocess.run(
+        [sys.executable, Path(__file__).with_name("endings.py"), str(count), "node", "short.js"],
+        cwd=place.root, env=with_node(place.env, version), capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    ended = json.loads(done.stdout)
+    assert ended["statuses"] == [status] * count
+    assert ended["attached"] > 0
+    # Node's inspector crashes its process now and then when both sides end the connection: only the process does.
+    assert ended["standing"] == 0
 
 
 @pytest.mark.parametrize(("mode", "signals"), [("", 1), ("trap", 1), ("deaf", 2)])

@@ -5,7 +5,8 @@
  * What the recorder controls in a process: CPU profile, figures over time, stop.
  *
  * The application's first process opens its inspector on loopback and waits a moment for the recorder, which
- * takes the profile over the DevTools protocol; at its exit it waits for the profile to be fetched. Where Node's
+ * takes the profile over the DevTools protocol; at its exit it waits for the profile to be fetched, and ends the
+ * connection, which the recorder leaves to it: Node crashes now and then where both sides do so at once. Where Node's
  * words about the inspector could not be kept out of its stderr, and in other processes and worker threads, which
  * are never held up, the thread takes its profile itself and leaves it in a file.
  */
@@ -75,7 +76,7 @@ function control(run, directory) {
   declare({
     $pxControl: {
       attach: () => remote !== null && remote.attach(),
-      release: () => remote?.release(),
+      release: () => remote !== null && remote.release(),
       stop,
       stats: () => JSON.stringify(stats()),
     },
@@ -102,6 +103,7 @@ function remoteProfile(run) {
   let given = false;
   let released = false;
   let opened = false;
+  let ending = false;
   /** Tells the recorder that the process ends. @type {((payload: string) => void) | undefined} */
   let notify;
 
@@ -110,6 +112,13 @@ function remoteProfile(run) {
     const deadline = performance.now() + limit;
     // The recorder's commands run as interrupts of this loop.
     while (!done() && performance.now() < deadline) Atomics.wait(cell, 0, 0, 1);
+  }
+
+  /** Close the inspector, and with it the recorder's connection, if it was opened here. */
+  function close() {
+    if (!opened) return;
+    opened = false;
+    quietly(() => inspector.close());
   }
 
   return {
@@ -122,8 +131,10 @@ function remoteProfile(run) {
       delete /** @type {any} */ (globalThis).$pxExit;
       return true;
     },
+    /** Called by the recorder, which needs nothing more; true when the process ends the connection, not the recorder. */
     release() {
       released = true;
+      return opened && ending;
     },
     /** Wait for the recorder; false when it did not come or could not come unheard. */
     hold() {
@@ -139,7 +150,10 @@ function remoteProfile(run) {
           fs.appendFileSync(path.join(run, 'events.jsonl'), line + '\n');
           wait(() => attached, HOLD_MS);
           given = !attached;
-          if (given && opened) inspector.close();
+          if (given && opened) {
+            opened = false;
+            inspector.close();
+          }
         });
       } catch {
         // No inspector: a permission, or a build without one.
@@ -147,14 +161,12 @@ function remoteProfile(run) {
       return attached;
     },
     end() {
+      ending = true;
       if (attached && !released && notify) {
         notify('');
         wait(() => released, EXIT_MS);
       }
-      if (opened) {
-        opened = false;
-        quietly(() => inspector.close());
-      }
+      close();
     },
   };
 }
