@@ -154,8 +154,8 @@ def percent(share: float) -> str:
 
 
 def factor(speedup: float) -> str:
-    """A speed-up, rounded as the plan file has it and then to one digit."""
-    return f"{round(speedup, 2):.1f}×"
+    """A speed-up, rounded as the plan file has it and then to one digit, a half down: no promise grows by rounding."""
+    return f"{round(speedup, 2) - 1e-6:.1f}×"
 
 
 def milliseconds(microseconds: float) -> str:

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipetrace.partitioner.plan import Handler, Plan, State
-from pipetrace.partitioner.reasons import listed, milliseconds, percent
+from pipetrace.partitioner.reasons import factor, listed, milliseconds, percent
 
 _MOST_HANDLERS = 12
 _MOST_STATE = 10
@@ -112,6 +112,6 @@ def _scaling(plan: Plan, console: Console) -> None:
     before = ""
     for point in plan.scaling:
         limit = "the same" if point.limit == before else point.limit
-        table.add_row(str(point.machines), f"{point.speedup:.1f}×", Text(limit))
+        table.add_row(str(point.machines), factor(point.speedup), Text(limit))
         before = point.limit
     console.print(table)
