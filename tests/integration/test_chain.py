@@ -43,7 +43,10 @@ def test_the_plan_moves_what_is_heavy_and_keeps_what_shares_state(shop: Path) ->
     text = (shop / "lib" / "accounts.js").read_text().splitlines()
     sign_in = next(n for n, line in enumerate(text, 1) if "'/sign-in'" in line)
     visits = next(n for n, line in enumerate(text, 1) if "'/me'" in line)
-    assert handlers["lib/accounts.js", sign_in]["decision"] == "moved"
+    hashing = [
+        h for (file, line), h in handlers.items() if file == "lib/accounts.js" and line > sign_in and h["cpu_us"] > 1000
+    ]
+    assert "moved" in {h["decision"] for h in [handlers["lib/accounts.js", sign_in], *hashing]}, "whole, or its kernel"
     assert handlers["lib/accounts.js", visits]["decision"] == "kept"
     assert "sessions" in handlers["lib/accounts.js", visits]["reason"]["sentence"]
 
