@@ -67,11 +67,12 @@ function resources() {
 /** Remembers what keeps the loop of this stage alive without any call. */
 function rememberResources() {
   baseline = resources();
+  baseline.delete('Immediate');
 }
 
-/** @returns {boolean} */
+/** @returns {boolean} also true while calls wait for their turn: each has an immediate of its own */
 function hasMore() {
-  for (const [kind, count] of resources()) if (kind !== 'Immediate' && count > (baseline.get(kind) || 0)) return true;
+  for (const [kind, count] of resources()) if (count > (baseline.get(kind) || 0)) return true;
   return false;
 }
 

@@ -33,7 +33,8 @@ class CallResult extends Promise {
 function endsByResponse(args) {
   if (args.some((value) => value instanceof http.ServerResponse)) return true;
   const second = args[1];
-  return typeof second === 'object' && second !== null
+  // What has elements is no context, and may have a great many of them.
+  return typeof second === 'object' && second !== null && !Array.isArray(second) && !ArrayBuffer.isView(second)
     && Object.values(second).some((value) => value instanceof http.ServerResponse);
 }
 

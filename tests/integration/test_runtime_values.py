@@ -230,6 +230,14 @@ await late(); setTimeout(() => {}, 20000);
 """, moved=3)  # fmt: skip
 
 
+def test_the_program_goes_on_while_calls_wait_for_their_turn_on_a_stage(tmp_path: Path, transport: Transport) -> None:
+    both(tmp_path, transport, """
+const spin = $pt.handler('app.js#spin', async (i) => { const end = Date.now() + 15; while (Date.now() < end); return i; });
+const steps = $pt.handler('app.js#steps', async (n) => { for (let i = 0; i < n; i++) await new Promise((r) => setImmediate(r)); return n; });
+console.log(...await Promise.all(Array.from({length: 12}, (_, i) => spin(i))), ...await Promise.all([steps(3), steps(30)]));
+""", moved=14)  # fmt: skip
+
+
 def test_a_moved_handler_may_end_the_program(tmp_path: Path, transport: Transport) -> None:
     both(tmp_path, transport, """
 process.on('exit', (code) => console.log('exit', code));
