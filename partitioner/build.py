@@ -183,6 +183,7 @@ class _Build:
             model=plan.Costs(
                 message_us=dict(model.message_us),
                 byte_us=dict(model.byte_us),
+                value_us=dict(model.value_us),
                 http_entry_us=model.http_entry_us,
                 http_stage_us=model.http_stage_us,
                 away_factor=model.away_factor,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 from pipetrace.partitioner.graph import Graph
 from pipetrace.partitioner.names import short
 from pipetrace.partitioner.recording import CALL, HANDLER, Function, Recording, Shape
@@ -60,9 +63,23 @@ def callees_of(recording: Recording, unit: int) -> set[str]:
     return {rupture.callee.rpartition(".")[2] for rupture in recording.ruptures.get(unit, ())}
 
 
-def mean_bytes(shapes: tuple[Shape, ...]) -> float:
-    count = sum(shape.count for shape in shapes)
-    return sum(shape.bytes_mean * shape.count for shape in shapes) / count if count else 0.0
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Of what a message carries, on average: bytes of an encoding, and of how many values it consists."""
+
+    bytes: float
+    values: float
+
+    @classmethod
+    def of(cls, slots: Iterable[tuple[Shape, ...]]) -> Size:
+        """The sum over slots of a function, by what was seen in each."""
+        size, values = 0.0, 0.0
+        for shapes in slots:
+            count = sum(shape.count for shape in shapes)
+            if count:
+                size += sum(shape.bytes_mean * shape.count for shape in shapes) / count
+                values += sum(shape.values_mean * shape.count for shape in shapes) / count
+        return cls(round(size, 1), round(values, 1))
 
 
 def refused_by_call(recording: Recording, facts: Facts, function: Function, http: bool) -> list[Refusal]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pipetrace.partitioner.calling import REACTIONS, Facts, callees_of, is_connect, mean_bytes, plain, refused_by_call
+from pipetrace.partitioner.calling import REACTIONS, Facts, Size, callees_of, is_connect, plain, refused_by_call
 from pipetrace.partitioner.classify import BOUND, CARRIED, Classification
 from pipetrace.partitioner.cutting import kernel_mobility
 from pipetrace.partitioner.global_state import changed_globals, refused_by_globals
@@ -68,16 +68,16 @@ def _mobility(recording: Recording, facts: Facts, unit: int, held: list[Refusal]
         *_refused_by_result(recording, function, http),
         *held,
     ]
-    size = sum(mean_bytes(shapes) for shapes in arguments)
-    size += sum(mean_bytes(recording.slot(unit, f"capture:{capture.name}")) for capture in local)
-    size += mean_bytes(recording.slot(unit, "return"))
+    captured = (recording.slot(unit, f"capture:{capture.name}") for capture in local)
+    size = Size.of((*arguments, *captured, recording.slot(unit, "return")))
     return Mobility(
         function=unit,
         form="lift" if nested else "wrap",
         captures=tuple(capture.name for capture in local),
         returns=_returns(recording, function, facts),
         arguments=classes,
-        message_bytes=round(size, 1),
+        message_bytes=size.bytes,
+        message_values=size.values,
         http=http,
         refusals=tuple(refusals),
     )

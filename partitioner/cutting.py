@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipetrace.partitioner.calling import REACTIONS, Facts, callees_of, is_connect, mean_bytes, plain, refused_by_call
+from pipetrace.partitioner.calling import REACTIONS, Facts, Size, callees_of, is_connect, plain, refused_by_call
 from pipetrace.partitioner.kernels import Waits, unsendable
 from pipetrace.partitioner.mobility import Mobility, Wait
 from pipetrace.partitioner.names import short
@@ -26,14 +26,15 @@ def kernel_mobility(
         *(() if wait == "none" else _refused_wait(recording, facts, waits, kernel, around)),
         *held,
     ]
-    size = sum(mean_bytes(shapes) for shapes in (*arguments, result))
+    size = Size.of((*arguments, result))
     return Mobility(
         function=unit,
         form="kernel",
         captures=(),
         returns="value",
         arguments=tuple(shapes[0].klass if shapes else "undefined" for shapes in arguments),
-        message_bytes=round(size, 1),
+        message_bytes=size.bytes,
+        message_values=size.values,
         http=False,
         refusals=tuple(refusals),
         wait=wait,

@@ -195,7 +195,8 @@ def _shapes(query: Query) -> dict[int, Mapping[str, tuple[Shape, ...]]]:
                 slot=row["slot"],
                 klass=row["class"] or "",
                 count=_int(row["count"]),
-                bytes_mean=float(row["bytes_mean"]) if _present(row["bytes_mean"]) else 0.0,
+                bytes_mean=_float(row["bytes_mean"]),
+                values_mean=_float(row["values_mean"]),
                 sendable=_bool(row["sendable"]),
                 why=row["why"] or "",
             )
@@ -292,6 +293,10 @@ def _present(value: Any) -> bool:
 
 def _int(value: Any) -> int:
     return int(value) if _present(value) else 0
+
+
+def _float(value: Any) -> float:
+    return float(value) if _present(value) else 0.0
 
 
 def _optional(value: Any) -> int | None:

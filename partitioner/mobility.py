@@ -24,6 +24,7 @@ class Mobility:
     returns: Literal["promise", "nothing", "value"]
     arguments: tuple[str, ...]
     message_bytes: float
+    message_values: float
     http: bool
     refusals: tuple[Refusal, ...]
     wait: Wait = "none"

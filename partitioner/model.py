@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from pipetrace.partitioner.mobility import Mobility
+
 Transport = Literal["threads", "nats"]
 
 TRANSPORTS: tuple[Transport, ...] = ("threads", "nats")
@@ -15,15 +17,15 @@ class Model:
     """Costs in microseconds of CPU, measured on Node 20 with the staged example on two cores.
 
     A message is one call of a moved handler: encode, send, decode, and the same for its result. Half of
-    ``message_us`` and of the bytes' cost falls on the caller, half on the stage.
+    ``message_us`` and of what the content costs falls on the caller, half on the stage.
     """
 
-    message_us: dict[str, float] = field(default_factory=lambda: {"threads": 40.0, "nats": 120.0})
-    """CPU of one message of 2 KB, both sides and the broker together."""
-    byte_us: dict[str, float] = field(default_factory=lambda: {"threads": 0.017, "nats": 0.024})
-    """CPU of each further byte, both sides together."""
-    free_bytes: float = 2048.0
-    """Bytes that ``message_us`` already pays for."""
+    message_us: dict[str, float] = field(default_factory=lambda: {"threads": 45.0, "nats": 300.0})
+    """CPU of one small message, both sides and the broker together."""
+    byte_us: dict[str, float] = field(default_factory=lambda: {"threads": 0.002, "nats": 0.006})
+    """CPU of each byte, both sides together: what text costs."""
+    value_us: dict[str, float] = field(default_factory=lambda: {"threads": 0.28, "nats": 0.9})
+    """CPU of each value, as of a property or an element, both sides together."""
     http_entry_us: float = 80.0
     """What a moved HTTP handler costs its caller on top: request sent, response replayed."""
     http_stage_us: float = 250.0
@@ -49,7 +51,8 @@ class Model:
             return self
         return replace(self, threshold_us=dict.fromkeys(self.threshold_us, threshold_us))
 
-    def message(self, transport: Transport, size: float, http: bool) -> tuple[float, float]:
-        """CPU of one call of a moved handler with ``size`` bytes: (caller, stage) in microseconds."""
-        half = (self.message_us[transport] + self.byte_us[transport] * max(0.0, size - self.free_bytes)) / 2
-        return (half + (self.http_entry_us if http else 0.0), half + (self.http_stage_us if http else 0.0))
+    def message(self, transport: Transport, moved: Mobility) -> tuple[float, float]:
+        """CPU of one call of a moved handler, on average: (caller, stage) in microseconds."""
+        content = self.byte_us[transport] * moved.message_bytes + self.value_us[transport] * moved.message_values
+        half = (self.message_us[transport] + content) / 2
+        return (half + (self.http_entry_us if moved.http else 0.0), half + (self.http_stage_us if moved.http else 0.0))

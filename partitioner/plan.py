@@ -212,6 +212,7 @@ class Costs:
 
     message_us: dict[str, float]
     byte_us: dict[str, float]
+    value_us: dict[str, float]
     http_entry_us: float
     http_stage_us: float
     away_factor: float

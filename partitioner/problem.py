@@ -132,7 +132,7 @@ def build_problem(
         if cell.path and cell.path[-1] in position:
             calls[number] += cell.calls
         work_of.append(number)
-    costs = [model.message(transport, mobilities[unit].message_bytes, mobilities[unit].http) for unit in units]
+    costs = [model.message(transport, mobilities[unit]) for unit in units]
     return Problem(
         units=units,
         works=tuple(Work(path, cpu[number], calls[number]) for path, number in works.items()),

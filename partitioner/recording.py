@@ -114,6 +114,7 @@ class Shape:
     klass: str
     count: int
     bytes_mean: float = 0.0
+    values_mean: float = 0.0
     sendable: bool = True
     why: str = ""
 

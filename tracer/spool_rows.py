@@ -34,7 +34,7 @@ _LOCATION_COLUMNS = (
     "class", "born_init", "born_chain", "root_variable",
 )  # fmt: skip
 _RUPTURE_COLUMNS = ("function_id", "file_id", "line", "callee", "kind", "count", "during_init")
-_SHAPE_COLUMNS = ("function_id", "slot", "class", "count", "bytes_mean", "sendable", "why")
+_SHAPE_COLUMNS = ("function_id", "slot", "class", "count", "bytes_mean", "values_mean", "sendable", "why")
 _PROBLEM_COLUMNS = ("kind", "file_id", "line", "text")
 
 
@@ -105,9 +105,10 @@ class RowBuilder:
         known = self._location_rows(list(locations.values()), process_id, location_base, invocation_base)
         self._access_rows(thread, invocation_base, location_base, known, last)
         for key, shape in shapes.items():
-            total = self._shapes.setdefault(key, [0, 0.0, 1.0 if shape["ok"] else 0.0])
+            total = self._shapes.setdefault(key, [0, 0.0, 0.0, 1.0 if shape["ok"] else 0.0])
             total[0] += shape["n"]
             total[1] += shape["b"]
+            total[2] += shape["v"]
         for place, rupture in ruptures.items():
             counts = self._ruptures.setdefault(place, [0, 0, 0])
             counts[0] += rupture["n"]
@@ -124,8 +125,8 @@ class RowBuilder:
             **self._lists,
         }
         shapes = [
-            (function, slot, name, int(count), total / count if count else 0.0, sendable > 0, why)
-            for (function, slot, name, why), (count, total, sendable) in sorted(self._shapes.items())
+            (function, slot, name, int(count), size / max(count, 1), values / max(count, 1), sendable > 0, why)
+            for (function, slot, name, why), (count, size, values, sendable) in sorted(self._shapes.items())
         ]
         tables["shape"] = _table(_SHAPE_COLUMNS, shapes)
         ruptures = [

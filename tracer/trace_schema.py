@@ -109,6 +109,7 @@ SCHEMA: dict[str, Columns] = {
         ("class", "VARCHAR"),
         ("count", "BIGINT"),
         ("bytes_mean", "DOUBLE"),
+        ("values_mean", "DOUBLE"),
         ("sendable", "BOOLEAN"),
         ("why", "VARCHAR"),
     ),

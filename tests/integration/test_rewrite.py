@@ -172,6 +172,7 @@ def plan_json(root: Path, moved: dict[str, str], **more: Any) -> dict[str, Any]:
         "model": {
             "message_us": {"threads": 40.0, "nats": 120.0},
             "byte_us": {"threads": 0.01, "nats": 0.02},
+            "value_us": {"threads": 0.3, "nats": 0.9},
             "http_entry_us": 30.0,
             "http_stage_us": 60.0,
             "away_factor": 1.1,

@@ -261,7 +261,7 @@ class Drawing:
                     "class": [s.klass for _, s in shapes],
                     **{
                         name: [getattr(s, name) for _, s in shapes]
-                        for name in ("slot", "count", "bytes_mean", "sendable", "why")
+                        for name in ("slot", "count", "bytes_mean", "values_mean", "sendable", "why")
                     },
                 },
             )

@@ -472,7 +472,8 @@ def plan() -> dict[str, Any]:
         ],
         "model": {
             "message_us": {"threads": 40, "nats": 120},
-            "byte_us": {"threads": 0.017, "nats": 0.024},
+            "byte_us": {"threads": 0.002, "nats": 0.006},
+            "value_us": {"threads": 0.28, "nats": 0.9},
             "entry_us_per_request": 150,
             "http_entry_us": 30,
             "http_stage_us": 65,

@@ -181,12 +181,12 @@ def test_a_closure_is_lifted_with_its_local_names_in_order() -> None:
     draw.capture(done, "md", line=3)
     draw.capture(done, "name", scope=page, line=11)
     draw.shape(done, "capture:res", "http.response", sendable=False)
-    draw.shape(done, "capture:name", "string", bytes_mean=20.0)
-    draw.shape(done, "arg0", "Buffer", bytes_mean=1000.0)
+    draw.shape(done, "capture:name", "string", bytes_mean=20.0, values_mean=1.0)
+    draw.shape(done, "arg0", "Buffer", bytes_mean=1000.0, values_mean=2.0)
     draw.run(done, parent=draw.run(page))
     mobility = _mobility(draw, done)
     assert (mobility.movable, mobility.form, mobility.captures) == (True, "lift", ("res", "name"))
-    assert mobility.message_bytes == 1020
+    assert (mobility.message_bytes, mobility.message_values) == (1020, 3)
 
 
 def test_an_option_that_only_its_own_function_settles_may_be_captured() -> None:

@@ -143,10 +143,11 @@ def test_chain_names(tmp_path: Path) -> None:
 
 def test_shapes_of_processes_add_up_and_the_last_count_of_each_holds(tmp_path: Path) -> None:
     shape = {"t": "h", "f": 7, "s": "arg0", "c": "plain", "w": "", "ok": True}
-    write(tmp_path, "1.0.a", lines(process(1), {**shape, "n": 1, "b": 10}, {**shape, "n": 3, "b": 30}))
-    write(tmp_path, "2.0.a", lines(process(2), {**shape, "n": 1, "b": 50}))
+    write(tmp_path, "1.0.a", lines(process(1), {**shape, "n": 1, "b": 10, "v": 1}, {**shape, "n": 3, "b": 30, "v": 2}))
+    write(tmp_path, "2.0.a", lines(process(2), {**shape, "n": 1, "b": 50, "v": 6}))
     table = read_spool(tmp_path).shape
-    assert (table["function_id"], table["count"], table["bytes_mean"], table["sendable"]) == ([7], [4], [20.0], [True])
+    assert (table["function_id"], table["count"], table["sendable"]) == ([7], [4], [True])
+    assert (table["bytes_mean"], table["values_mean"]) == ([20.0], [2.0])
 
 
 def test_rupture_that_init_registers_and_chains_call_is_a_start(tmp_path: Path) -> None:

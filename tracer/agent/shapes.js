@@ -26,7 +26,7 @@ function wants(fid) {
   return count <= FIRST || count % EVERY === 0;
 }
 
-/** @typedef {{f: number, s: string, c: string, w: string, n: number, b: number, ok: boolean}} Shape */
+/** @typedef {{f: number, s: string, c: string, w: string, n: number, b: number, v: number, ok: boolean}} Shape */
 
 /** @type {Map<string, Shape>} */
 const shapes = new Map();
@@ -37,16 +37,17 @@ const changed = new Set();
 function note(fid, slot, value, promised) {
   const own = classOf(value);
   // Of a promise only what it resolves to has to travel.
-  const { why, bytes } = promised && own === 'promise' ? { why: '', bytes: 0 } : travel(value, own, slot === 'return');
+  const { why, bytes, values } = promised && own === 'promise' ? { why: '', bytes: 0, values: 0 } : travel(value, own, slot === 'return');
   const cls = promised ? 'promise' : own;
   const key = `${fid}|${slot}|${cls}|${why}`;
   let shape = shapes.get(key);
   if (shape === undefined) {
-    shape = { f: fid, s: slot, c: cls, w: why, n: 0, b: 0, ok: why === '' };
+    shape = { f: fid, s: slot, c: cls, w: why, n: 0, b: 0, v: 0, ok: why === '' };
     shapes.set(key, shape);
   }
   shape.n++;
   shape.b += bytes;
+  shape.v += values;
   changed.add(shape);
 }
 
@@ -61,16 +62,18 @@ const WELL_KNOWN = new Set(Reflect.ownKeys(Symbol).map((key) => Reflect.get(Symb
 
 /**
  * @param {unknown} root @param {string} cls @param {boolean} result whether the caller may call the functions that it holds
- * @returns {{why: string, bytes: number}}
+ * @returns {{why: string, bytes: number, values: number}} size of an encoding, and of how many values it consists
  */
 function travel(root, cls, result) {
   let bytes = 0;
+  let values = 0;
   let why = '';
   /** @type {Set<object>} */
   const known = new Set();
 
   /** @param {unknown} value @param {string} path */
   function add(value, path) {
+    values += 1;
     switch (typeof value) {
       case 'string': bytes += 2 + value.length; return;
       case 'number':
@@ -137,6 +140,7 @@ function travel(root, cls, result) {
     for (let index = 0; index < keys.length; index++) {
       if (index >= 2000) {
         bytes += Math.round((bytes / index) * (keys.length - index));
+        values += keys.length - index;
         break;
       }
       const key = keys[index];
@@ -146,7 +150,7 @@ function travel(root, cls, result) {
       add(descriptor.value, '');
     }
   }
-  return { why, bytes };
+  return { why, bytes, values };
 }
 
 /** @param {string} what @param {string} path */
