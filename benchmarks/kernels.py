@@ -1,6 +1,5 @@
 """What one call of a kernel costs: CPU of the entry's main thread and of the process, beyond the program as it was.
 
-
 Records a program that does nothing but call one function, moves that call alone, and runs both forms in turn, for
 several kinds and sizes of the argument (the result is as large) and numbers of calls under way at a time.
 """
