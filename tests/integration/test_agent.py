@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import time
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from pipetrace.tracer.instrument import MemoryMode
-from tests.integration.agent_runs import DEADLINE_S, Runner, Texts
+from tests.integration.agent_runs import AGENT, DEADLINE_S, Runner, Texts
 
 
 @pytest.fixture
@@ -44,6 +45,37 @@ function get (port, path) {
   return new Promise(resolve => http.get({ port, path }, r => { r.setEncoding('utf8').on('data', resolve) }))
 }
 """
+
+
+LOOK = """
+const { Look } = require(process.argv[2] + '/hidden.js')
+function counter () { let count = { at: 1 }; return () => count.at++ }
+const names = Array.from({ length: 400 }, (_, at) => 'v' + at)
+const wide = Function(`let ${names.map(n => n + ' = 1')}; return () => [${names}]`)()
+const library = Array.from({ length: 400 }, () => ({ next: counter() }))
+function look (objects) {
+  const one = new Look()
+  try { return [objects.map(each => one.hiddenOf(each)), one.asked] } finally { one.end() }
+}
+const [found, asked] = look(library)
+const [again] = look(library)
+console.log(JSON.stringify({
+  asked, found: found.flat().length, same: again.every((values, at) => values[0] === found[at][0]),
+  wide: look([wide]), left: '$pxHeld' in globalThis
+}))
+"""
+
+
+def test_a_library_of_many_closures_is_looked_into_within_bounds(tmp_path: Path) -> None:
+    (tmp_path / "look.js").write_text(LOOK)
+    done = subprocess.run(["node", "look.js", str(AGENT.parent)], cwd=tmp_path, capture_output=True, text=True,
+                          timeout=DEADLINE_S)  # fmt: skip
+    seen = json.loads(done.stdout)
+    assert 0 < seen["asked"] < 100
+    assert seen["found"] == seen["asked"]
+    assert seen["same"]
+    assert seen["wide"] == [[[]], 0]
+    assert not seen["left"]
 
 
 def test_causality_of_a_server(runner: Runner) -> None:

@@ -10,7 +10,8 @@
 const { types } = require('util');
 const { classOf, RESOURCES } = require('./classes.js');
 
-const { hiddenOf } = require('./hidden.js');
+const { Look } = require('./hidden.js');
+const { isMadeUp } = require('./reach.js');
 
 const NODES = 1500;
 /** Hidden values are asked for of the object itself and of what it holds so far down. */
@@ -34,11 +35,28 @@ const float = new Float64Array(1);
 const words = new Int32Array(float.buffer);
 
 /**
- * @param {unknown} root
- * @param {ReadonlySet<object>} [others] objects that are looked at by themselves
+ * The numbers of some objects, in order; where one holds another of them, that one is not looked at again. With them
+ * goes how many functions were asked about for their hidden variables, which is what costs most.
+ * @param {object[]} roots @returns {{numbers: number[], asked: number}}
+ */
+function fingerprints(roots) {
+  const others = new Set(roots);
+  const look = new Look();
+  try {
+    const numbers = roots.map((root) => fingerprint(root, others, look));
+    return { numbers, asked: look.asked };
+  } finally {
+    look.end();
+  }
+}
+
+/**
+ * @param {object} root
+ * @param {ReadonlySet<object>} others
+ * @param {Look} look
  * @returns {number}
  */
-function fingerprint(root, others) {
+function fingerprint(root, others, look) {
   let hash = 0x811c9dc5;
   /** @type {Map<unknown, number>} */
   const seen = new Map();
@@ -70,7 +88,7 @@ function fingerprint(root, others) {
     }
     seen.set(value, seen.size + 17);
     hash = mix(hash, seen.size + 17);
-    if (value !== root && others?.has(value)) return;
+    if (value !== root && others.has(value)) return;
     if (depth < DEPTH && queue.length < NODES) queue.push([value, depth + 1]);
   }
 
@@ -101,12 +119,12 @@ function fingerprint(root, others) {
       for (let at = 0; at < bytes.length; at += Math.max(1, bytes.length >> 6)) hash = mix(hash, bytes[at]);
       continue;
     }
-    if (index === 0 || depth < HIDDEN_DEPTH) for (const value of hiddenOf(object)) add(value, depth);
+    if (index === 0 || depth < HIDDEN_DEPTH) for (const value of look.hiddenOf(object)) add(value, depth);
     const keys = Reflect.ownKeys(object);
     hash = mix(hash, keys.length);
     for (let at = 0; at < keys.length && at < 300; at++) {
       const key = keys[at];
-      if (typeof object === 'function' && (key === 'prototype' || key === 'caller' || key === 'arguments')) continue;
+      if (isMadeUp(object, key) || (typeof object === 'function' && key === 'prototype')) continue;
       if (typeof key === 'string') hash = mixText(hash, key);
       const descriptor = Reflect.getOwnPropertyDescriptor(object, key);
       if (descriptor !== undefined && 'value' in descriptor) add(descriptor.value, depth);
@@ -115,4 +133,4 @@ function fingerprint(root, others) {
   return hash;
 }
 
-module.exports = { fingerprint };
+module.exports = { fingerprints };

@@ -38,6 +38,9 @@ let nextId = 1;
 let flag = 0;
 const now = performance.now.bind(performance);
 
+/** Milliseconds that the agent took for itself within invocations. */
+let watching = 0;
+
 /** One in so many invocations measures what the agent itself takes outside of the time that it reports. */
 const MEASURED = 32;
 let opens = 0;
@@ -67,7 +70,10 @@ class Frame {
     this.flags = 0;
     this.trigger = 0;
     this.start = 0;
+    /** Milliseconds of invocations inside, and of the agent. */
     this.inner = 0;
+    /** `watching` when it began, of a kernel. */
+    this.watched = 0;
     this.sampled = false;
     /** What its calls name as their parent, if that is another invocation. */
     this.as = 0;
@@ -190,6 +196,15 @@ function write(frame, threw, wall) {
   }
 }
 
+/** Time that the agent took within the running invocation is none of its cost. @param {number} ms */
+function exclude(ms) {
+  const { frame } = state;
+  if (frame === null) return;
+  watching += ms;
+  frame.inner += ms;
+  if ((frame.flags & 3) !== INIT) state.sampling.spent(ms, frame.sampled);
+}
+
 /**
  * Around the operand of `await`: leave before the suspension.
  * @template T
@@ -234,6 +249,7 @@ function enterKernel(id, frame, apart) {
   ids[sp] = id;
   sp++;
   state.frame = kernel;
+  kernel.watched = watching;
   kernel.start = now();
   return kernel;
 }
@@ -242,18 +258,19 @@ function enterKernel(id, frame, apart) {
  * Such a call ends. If it may not be apart, or was light and called no invocation, it was a part of its function like any
  * other; else what its function did before is a segment of its own, as before an `await`, and the rest follows from it.
  * @param {Frame} kernel @param {Frame} frame @param {number} light ms
- * @returns {number} ms that it took
+ * @returns {number} ms that it took, without the agent's
  */
 function exitKernel(kernel, frame, light) {
   const end = now();
   const wall = end - kernel.start;
+  const spent = wall - (watching - kernel.watched);
   sp = kernel.at;
   state.frame = frame;
   setFlag(frame.sampled ? 1 : 0);
-  if (kernel.as !== 0 || (wall < light && nextId === kernel.id + 1)) {
+  if (kernel.as !== 0 || (spent < light && nextId === kernel.id + 1)) {
     frame.inner += kernel.inner;
     if (kernel.accesses !== null) fold(frame, kernel.accesses);
-    return wall;
+    return spent;
   }
   const before = kernel.start - frame.start;
   write(frame, 0, before);
@@ -267,7 +284,7 @@ function exitKernel(kernel, frame, light) {
   frame.inner = 0;
   causality.place(frame);
   frame.start = now();
-  return wall;
+  return spent;
 }
 
 /** Add the accesses of a call to those of its function before it. @param {Frame} frame @param {Map<number, number>} later */
@@ -437,7 +454,7 @@ function observeAwaits(note) {
 const height = () => sp;
 
 module.exports = {
-  Frame, enter, enterPromise, exit, leave, resume, enterKernel, exitKernel, caught, returned, returnedAndExit, firstOf,
+  Frame, enter, enterPromise, exit, exclude, leave, resume, enterKernel, exitKernel, caught, returned, returnedAndExit, firstOf,
   enterInit, exitInit, closeAll, unwind, abandon, ownCosts, forgetPairs, observeShapes, observeAwaits, height, HANDLER, CALL, RESUME,
   INIT, NESTED, SAMPLED,
 };

@@ -11,6 +11,7 @@
 const { types } = require('util');
 const { textOf } = require('./disguise.js');
 const { idOf, LIBRARY } = require('./identity.js');
+const { isMadeUp } = require('./reach.js');
 
 /** @typedef {{name: string, value?: {type: string, value?: unknown, unserializableValue?: string, objectId?: string, description?: string}}} Found */
 
@@ -19,6 +20,10 @@ const HOLDER = '$pxHeld';
 /** Functions of one object whose closures are looked at. */
 const FUNCTIONS = 16;
 const VALUES = 200;
+/** A closure of more variables is taken for a module: some libraries are one function as a whole. */
+const MOST = 100;
+/** Functions that are asked about on one occasion, nearest first: each takes half a millisecond or more. */
+const ASKED = 24;
 
 /** @type {import('inspector').Session | null} */
 let session = null;
@@ -33,8 +38,9 @@ function ask(method, parameters) {
   return answer;
 }
 
-/** Begin a session, which must not outlast its use: a process may end at any time. */
+/** Begin a session, which must not outlast its use: a process may end at any time. @returns {boolean} */
 function connect() {
+  if (session !== null) return true;
   try {
     const { Session } = require('inspector');
     session = new Session();
@@ -47,9 +53,11 @@ function connect() {
 }
 
 function disconnect() {
+  if (session === null) return;
   ask('Runtime.releaseObjectGroup', { objectGroup: GROUP });
-  session?.disconnect();
+  session.disconnect();
   session = null;
+  delete /** @type {any} */ (globalThis)[HOLDER];
 }
 
 /** @param {unknown} value @returns {string | undefined} the inspector's name for it */
@@ -80,6 +88,20 @@ function valuesOf(found) {
   return values;
 }
 
+/**
+ * The scopes of a function, innermost first, with their variables. The inspector's list is taken as it is, because
+ * describing each value in it costs a hundred times as much.
+ * @param {string} objectId the inspector's name for its list @returns {{description: string, object: object}[]}
+ */
+function scopesOf(objectId) {
+  /** @type {any} */
+  const world = globalThis;
+  world[HOLDER] = null;
+  const functionDeclaration = `function () { globalThis.${HOLDER} = Array.from(this) }`;
+  ask('Runtime.callFunctionOn', { functionDeclaration, objectId, objectGroup: GROUP, silent: true });
+  return world[HOLDER] ?? [];
+}
+
 /** Whether a class, by its text, has private fields. @type {WeakMap<Function, boolean>} */
 const privates = new WeakMap();
 
@@ -103,48 +125,54 @@ const open = new WeakSet();
 
 /**
  * Variables of the closures of a function, without those of its module.
- * @param {Function} fn @param {unknown[]} into
+ * @param {Function} fn @param {unknown[]} into @returns {boolean} whether there are any
  */
 function addClosures(fn, into) {
-  if (open.has(fn)) return;
   const objectId = nameOf(fn);
-  if (objectId === undefined) return;
+  if (objectId === undefined) return false;
   const list = ask('Runtime.getProperties', { objectId, ownProperties: true })?.internalProperties
     ?.find((/** @type {Found} */ each) => each.name === '[[Scopes]]')?.value.objectId;
-  if (list === undefined) return;
-  /** @type {Found[]} */
-  const all = ask('Runtime.getProperties', { objectId: list, ownProperties: true })?.result ?? [];
-  const scopes = all.filter(({ value }) => value !== undefined && /^(Closure|Block)/.test(value.description ?? ''));
+  if (list === undefined) return false;
+  const scopes = scopesOf(list).filter(({ description }) => /^(Closure|Block)/.test(description));
   // A CommonJS module is a function as well, the outermost one.
-  if (scopes.length > 0 && scopes[scopes.length - 1].value?.description === 'Closure') scopes.pop();
-  let count = 0;
-  for (const { value } of scopes) {
-    const found = ask('Runtime.getProperties', { objectId: value?.objectId, ownProperties: true })?.result ?? [];
-    count += found.length;
-    into.push(...valuesOf(found));
+  if (scopes.at(-1)?.description === 'Closure') scopes.pop();
+  const before = into.length;
+  for (const { object } of scopes) {
+    const variables = Object.values(object);
+    if (variables.length <= MOST) into.push(...variables);
   }
-  if (count === 0) open.add(fn);
+  if (into.length > before) return true;
+  open.add(fn);
+  return false;
 }
 
 /**
- * The hidden values of an object of a library; [] where it has none or none can be seen.
- * @param {object} object @returns {unknown[]}
+ * One occasion of looking for hidden values, at several objects; two that look at the same objects in the same order
+ * see the same variables. It has to be ended.
  */
-function hiddenOf(object) {
-  /** @type {Function[]} */
-  const functions = [];
-  if (typeof object === 'function') functions.push(object);
-  for (const key of Reflect.ownKeys(object)) {
-    if (functions.length >= FUNCTIONS) break;
-    const value = Reflect.getOwnPropertyDescriptor(object, key)?.value;
-    if (typeof value === 'function' && !types.isProxy(value)) functions.push(value);
-  }
-  const closures = functions.filter((fn) => idOf(fn) === LIBRARY && !open.has(fn) && !isNative(fn));
-  const fields = typeof object !== 'function' && mayHavePrivateFields(object);
-  if ((closures.length === 0 && !fields) || !connect()) return [];
-  /** @type {unknown[]} */
-  const into = [];
-  try {
+class Look {
+  /** Functions asked about so far that have variables of their own. */
+  asked = 0;
+
+  /**
+   * The hidden values of an object of a library; [] where it has none or none can be seen.
+   * @param {object} object @returns {unknown[]}
+   */
+  hiddenOf(object) {
+    /** @type {Function[]} */
+    const functions = [];
+    if (typeof object === 'function') functions.push(object);
+    for (const key of Reflect.ownKeys(object)) {
+      if (functions.length >= FUNCTIONS) break;
+      if (isMadeUp(object, key)) continue;
+      const value = Reflect.getOwnPropertyDescriptor(object, key)?.value;
+      if (typeof value === 'function' && !types.isProxy(value)) functions.push(value);
+    }
+    const closures = functions.filter((fn) => idOf(fn) === LIBRARY && !open.has(fn) && !isNative(fn));
+    const fields = typeof object !== 'function' && mayHavePrivateFields(object);
+    if ((closures.length === 0 && !fields) || this.asked >= ASKED || !connect()) return [];
+    /** @type {unknown[]} */
+    const into = [];
     if (fields) {
       const objectId = nameOf(object);
       if (objectId !== undefined) {
@@ -152,12 +180,17 @@ function hiddenOf(object) {
         into.push(...valuesOf(found));
       }
     }
-    for (const fn of closures) addClosures(fn, into);
-  } finally {
-    disconnect();
-    delete /** @type {any} */ (globalThis)[HOLDER];
+    for (const fn of closures) {
+      if (this.asked >= ASKED) break;
+      if (addClosures(fn, into)) this.asked++;
+    }
+    return into;
   }
-  return into;
+
+  /** End the inspector's session. */
+  end() {
+    disconnect();
+  }
 }
 
 /** @type {WeakMap<Function, boolean>} */
@@ -173,4 +206,4 @@ function isNative(fn) {
   return native;
 }
 
-module.exports = { hiddenOf };
+module.exports = { Look };

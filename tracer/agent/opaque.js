@@ -19,16 +19,17 @@ const memory = require('./memory.js');
 const { metas, isObject, content, READ, WRITE, BOTH, BUILTIN, OPAQUE, COMPARED } = memory;
 const { classOf, RESOURCES } = require('./classes.js');
 const { aliasOf, proxyAbove } = require('./aliases.js');
-const { fingerprint } = require('./fingerprint.js');
+const { fingerprints } = require('./fingerprint.js');
 const { idOf, LIBRARY } = require('./identity.js');
 const { parts } = require('./reach.js');
 const ruptures = require('./ruptures.js');
 const { beginLibraryCall, endLibraryCall } = require('./decide.js');
-const { height } = require('./frames.js');
+const { exclude, height } = require('./frames.js');
 const { below } = require('./stacks.js');
 
 /** Frames of the agent on the stack while a library runs. */
 const FRAMES = 3;
+const now = performance.now.bind(performance);
 
 /** First calls of a site that all compare. */
 const COMPARISONS = 8;
@@ -39,27 +40,36 @@ const NODES = 1000;
 const MOST_SUBJECTS = 64;
 /** Comparing this many objects costs little, and is always done. */
 const FEW = 60;
+/** Asking about more functions than this is dear, and is done at fewer calls of a site. */
+const SOME = 4;
+const DEAR = 3;
 
 class Place {
   calls = 0;
   compared = 0;
   /** Comparisons since one found a change; the first call may set things up. */
   unchanged = COMPARISONS;
+  /** Functions that the last comparison asked about. */
+  asked = 0;
 
   /** @param {number} size objects to look at */
   wants(size) {
     this.calls++;
-    return size <= FEW || this.compared < COMPARISONS || this.calls % RARELY === 0;
+    const dear = this.asked > SOME;
+    return (size <= FEW && !dear) || this.compared < (dear ? DEAR : COMPARISONS) || this.calls % RARELY === 0;
   }
 
-  /** @param {boolean} changed */
-  note(changed) {
+  /** @param {boolean} changed @param {number} asked functions asked about */
+  note(changed, asked) {
+    this.asked = asked;
     this.compared++;
     if (changed && this.compared > 1) this.unchanged = 0;
     else this.unchanged++;
   }
 }
 
+/** What comparing no objects gives. */
+const NOTHING = { numbers: [], asked: 0 };
 /** @type {Map<number, Place>} */
 const places = new Map();
 /** Of a function that belongs to an object which a library made: that object. @type {WeakMap<Function, object>} */
@@ -79,23 +89,25 @@ function outlives(object, chain) {
 const exported = new WeakSet();
 let loaded = 0;
 
-/** Whether an object is what a module exports: what libraries keep there is not theirs alone. @param {object} object */
-function isExport(object) {
-  if (types.isModuleNamespaceObject(object)) return true;
+/** Learn what modules export that were loaded since the last time. */
+function noteExports() {
   const cache = /** @type {any} */ (Module)._cache;
   const names = Object.keys(cache);
-  if (names.length !== loaded) {
-    loaded = names.length;
-    for (const name of names) {
-      const value = cache[name]?.exports;
-      if (!isObject(value) || types.isProxy(value) || exported.has(value) || metas.get(value)?.root) continue;
-      exported.add(value);
-      for (const part of parts(value)) {
-        if (isObject(part) && !types.isProxy(part) && ['plain', 'function'].includes(classOf(part))) exported.add(part);
-      }
+  if (names.length === loaded) return;
+  loaded = names.length;
+  for (const name of names) {
+    const value = cache[name]?.exports;
+    if (!isObject(value) || types.isProxy(value) || exported.has(value) || metas.get(value)?.root) continue;
+    exported.add(value);
+    for (const part of parts(value)) {
+      if (isObject(part) && !types.isProxy(part) && ['plain', 'function'].includes(classOf(part))) exported.add(part);
     }
   }
-  return exported.has(object);
+}
+
+/** Whether an object is what a module exports: what libraries keep there is not theirs alone. @param {object} object */
+function isExport(object) {
+  return types.isModuleNamespaceObject(object) || exported.has(object);
 }
 
 /**
@@ -103,6 +115,7 @@ function isExport(object) {
  * @param {Function} fn @param {any} receiver @param {any[]} args @param {number} chain @param {number} line
  */
 function gather(fn, receiver, args, chain, line) {
+  noteExports();
   /** @type {Set<object>} */
   const subjects = new Set();
   /** @type {Map<object, number>} by depth */
@@ -143,6 +156,7 @@ function opaque(fn, receiver, args, site, isNew) {
   const file = state.files[site >>> 16];
   const line = file.sites[site & 0xffff][0];
   const ids = ruptures.register(args, site, 0);
+  const begun = now();
   const { subjects, size } = frame === null ? { subjects: [], size: 0 } : gather(fn, receiver, args, frame.chain.id, line);
   let place = places.get(site);
   if (place === undefined) {
@@ -150,8 +164,8 @@ function opaque(fn, receiver, args, site, isNew) {
     places.set(site, place);
   }
   const compared = subjects.length > 0 && place.wants(size) ? subjects.filter((subject) => !isExport(subject)) : [];
-  const stops = new Set(compared);
-  const before = compared.map((subject) => fingerprint(subject, stops));
+  const before = compared.length > 0 ? fingerprints(compared) : NOTHING;
+  exclude(now() - begun);
   if (ids !== null) beginLibraryCall(height(), ids);
   let result;
   try {
@@ -160,13 +174,16 @@ function opaque(fn, receiver, args, site, isNew) {
     if (ids !== null) endLibraryCall();
     if (frame !== null && frame === state.frame && $pxs) {
       // A nested invocation may have made the change as well; then both count as writers.
-      const changed = new Set(compared.filter((subject, index) => fingerprint(subject, stops) !== before[index]));
-      if (compared.length > 0) place.note(changed.size > 0);
+      const ended = now();
+      const { numbers, asked } = compared.length > 0 ? fingerprints(compared) : NOTHING;
+      const changed = new Set(compared.filter((_, index) => numbers[index] !== before.numbers[index]));
+      if (compared.length > 0) place.note(changed.size > 0, asked);
       const guess = compared.length === 0 && place.unchanged < COMPARISONS;
       for (const subject of subjects) {
         if (changed.has(subject)) content(subject, BOTH, COMPARED, line);
         else content(subject, guess && !isExport(subject) ? BOTH : READ, OPAQUE, line);
       }
+      exclude(now() - ended);
     }
   }
   if (isObject(result) && $pxs && !metas.has(result)) {

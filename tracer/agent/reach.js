@@ -43,6 +43,14 @@ function markReachable() {
   }
 }
 
+/**
+ * Whether a property of a function is one that V8 makes up from the stack each time it is asked for.
+ * @param {object} object @param {string | symbol} key
+ */
+function isMadeUp(object, key) {
+  return typeof object === 'function' && (key === 'caller' || key === 'arguments');
+}
+
 /** @param {object} object @returns {Iterable<unknown>} */
 function* parts(object) {
   if (types.isMap(object)) {
@@ -52,9 +60,10 @@ function* parts(object) {
   else if (types.isSet(object)) yield* Set.prototype.values.call(object);
   if (ArrayBuffer.isView(object)) return;
   for (const key of Reflect.ownKeys(object)) {
+    if (isMadeUp(object, key)) continue;
     const descriptor = Reflect.getOwnPropertyDescriptor(object, key);
     if (descriptor !== undefined && 'value' in descriptor) yield descriptor.value;
   }
 }
 
-module.exports = { markReachable, parts };
+module.exports = { markReachable, parts, isMadeUp };
