@@ -8,6 +8,7 @@
 const { AsyncResource } = require('node:async_hooks');
 const M = require('./messages.js');
 const { Session } = require('./session.js');
+const { SessionTable } = require('./sessions.js');
 const { Reader, decode } = require('./codec/decode.js');
 const { encode, encodeReference } = require('./codec/encode.js');
 const { applyChanges, encodeChanges, rememberNew } = require('./codec/changes.js');
@@ -38,8 +39,6 @@ const violations = require('./violations.js');
 const SYNC_TIMEOUT_MS = Number(process.env.PIPETRACE_TIMEOUT_MS) || 60_000;
 /** What a stage that waits for a reply handles at once; the rest would run code that must not run now. */
 const AT_ONCE = new Set([M.FUNCTION_CALL, M.FUNCTION_REPLY, M.SETTLE, M.RESULT, M.STARTED, M.REFUSED, M.INITIAL_VALUE]);
-/** How many ended sessions are kept for a call that comes late. */
-const LINGER = 16;
 
 /**
  * Does to an object what its stand-in on the other side was asked for.
@@ -61,17 +60,16 @@ function reflect(operation, object, ...args) {
   }
 }
 
-class Peer {
+class Peer extends SessionTable {
   /** @param {string} stage @param {Link} link @param {Delegate} delegate @param {0 | 1} parity of the sessions that this end begins */
   constructor(stage, link, delegate, parity) {
+    super();
     this.stage = stage;
     this.link = link;
     this.delegate = delegate;
     this.nextSession = parity + 2;
     this.sharesMemory = link.sharesMemory;
     this.canWait = link.receiveSync !== null;
-    /** @type {Map<number, Session>} */
-    this.sessions = new Map();
     /** @type {Set<string>} */
     this.paths = new Set();
     /** @type {Message[]} */
@@ -84,9 +82,6 @@ class Peer {
     this.nextReply = 1;
     /** @type {Map<number, {resolve(value: any): void, reject(error: any): void}>} */
     this.replies = new Map();
-    /** @type {Session[]} */
-    this.lingering = [];
-    this.closed = false;
     this.sent = 0;
     /** Uses of objects of this stage by the other. */
     this.accesses = 0;
@@ -162,7 +157,7 @@ class Peer {
     switch (message[0]) {
       case M.CALL: this.delegate.onCall(this, message); return false;
       case M.RESULT: case M.STARTED: case M.REFUSED: {
-        const session = this.sessions.get(message[1]);
+        const session = this.find(message[1]);
         if (session) this.delegate.onCallMessage(this, session, message);
         return false;
       }
@@ -171,15 +166,16 @@ class Peer {
       case M.SETTLE: this.readSettled(message); return false;
       case M.BRIDGE: return this.readBridge(message);
       case M.RELEASE: {
-        const session = this.sessions.get(message[1]);
+        const session = this.find(message[1]);
         if (session) this.end(session);
         return false;
       }
       case M.DROP: {
-        const session = this.sessions.get(message[1]);
+        const session = this.find(message[1]);
         if (session) {
           session.peerHolds = false;
           this.maybeForget(session);
+          this.maybeDrop(session);
         }
         return false;
       }
@@ -221,6 +217,7 @@ class Peer {
     /** @type {Message} */
     const message = [M.FUNCTION_CALL, s.id, index, reply];
     const added = s.mine.length;
+    this.tighten(s);
     try {
       encodeChanges(s, message);
       encode(s, message, self === globalThis ? undefined : self);
@@ -229,10 +226,13 @@ class Peer {
     } catch (error) {
       s.forget(added);
       s.forgetPaths();
+      this.maybeDrop(s);
       throw violations.report(errors.cannotReturn('An argument that a function got', s.handler, error));
     }
     s.freshPaths = [];
     this.send(message);
+    if (reply) s.holds += 1;
+    else this.maybeDrop(s);
   }
 
   /**
@@ -275,7 +275,7 @@ class Peer {
     const id = r.next();
     const index = r.next();
     const reply = r.next();
-    const s = this.sessions.get(id);
+    const s = this.find(id);
     if (!s) {
       if (reply) this.replyPlainly(id, reply, errors.chainEnded('', ''));
       else violations.report(errors.chainEnded('', ''));
@@ -357,10 +357,12 @@ class Peer {
     const number = r.next();
     const waiting = this.replies.get(number);
     this.replies.delete(number);
-    const s = this.sessions.get(id) || new Session(this, id, '');
+    const s = this.find(id) || new Session(this, id, '');
     applyChanges(s, r);
     const status = r.next();
     const value = decode(s, r);
+    s.holds -= 1;
+    this.maybeDrop(s);
     if (!waiting) return;
     if (status === M.VALUE) waiting.resolve(value);
     else waiting.reject(value);
@@ -381,7 +383,7 @@ class Peer {
   /** @param {Message} message */
   readSettled(message) {
     const r = new Reader(message, 1);
-    const s = this.sessions.get(r.next());
+    const s = this.find(r.next());
     if (!s) return;
     const bridge = s.bridges.get(theirObject(s, r.next()));
     applyChanges(s, r);
@@ -393,7 +395,7 @@ class Peer {
 
   /** @param {Message} message @returns {boolean} */
   readBridge(message) {
-    const s = this.sessions.get(message[1]);
+    const s = this.find(message[1]);
     if (!s) return false;
     const bridge = s.bridges.get(theirObject(s, message[2]));
     if (!bridge) return false;
@@ -403,54 +405,12 @@ class Peer {
     return false;
   }
 
-  // Life of a session
-
-  /** @param {Session} s a message to the other side whose call may outlive its result */
-  keep(s) {
-    this.sessions.set(s.id, s);
-  }
-
-  /** @param {Session} s tells the other side, if this one uses nothing of the session any more */
-  maybeDrop(s) {
-    if (s.released || s.http || !s.done || s.holds > 0 || s.dropped) return;
-    s.dropped = true;
-    this.send([M.DROP, s.id]);
-    this.maybeForget(s);
-  }
-
-  /** @param {Session} s */
-  maybeForget(s) {
-    if (s.dropped && !s.peerHolds) this.forget(s);
-  }
-
-  /** @param {Session} s ends the session on both sides */
-  release(s) {
-    if (s.ended || this.closed) return;
-    this.send([M.RELEASE, s.id]);
-    this.end(s);
-  }
-
-  /** @param {Session} s ends the session on this side; both sides keep the last few for calls that come late */
-  end(s) {
-    if (s.ended) return;
-    s.ended = true;
-    this.lingering.push(s);
-    if (this.lingering.length > LINGER) this.forget(/** @type {Session} */ (this.lingering.shift()));
-  }
-
-  /** @param {Session} s */
-  forget(s) {
-    s.released = true;
-    this.sessions.delete(s.id);
-    for (const bridge of s.bridges.values()) if (bridge.close) bridge.close();
-  }
-
   /** @param {(session: Session) => Error} reason  the other side is gone */
   fail(reason) {
     if (this.closed) return;
     this.closed = true;
     this.out = [];
-    for (const s of [...this.sessions.values()]) {
+    for (const s of this.all()) {
       const error = reason(s);
       this.forget(s);
       for (const bridge of s.bridges.values()) if (bridge.fail) bridge.fail(error);

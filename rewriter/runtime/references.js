@@ -12,20 +12,6 @@ const violations = require('./violations.js');
 /** @typedef {import('./session.js').Session} Session */
 /** @typedef {import('./codec/decode.js').Reader} Reader */
 
-/** Lets go of a session when nothing of it is used here any more. @type {FinalizationRegistry<Session>} */
-const unused = new FinalizationRegistry((session) => {
-  session.holds -= 1;
-  if (session.peer) session.peer.maybeDrop(session);
-});
-
-/** @param {Session} s @param {object} object counts what keeps the session alive on this side */
-function hold(s, object) {
-  s.references += 1;
-  if (s.http) return;
-  s.holds += 1;
-  unused.register(object, s);
-}
-
 /** The promise of a result that another stage computes. It says so when somebody takes it for the result itself. */
 class RemoteResult extends Promise {
   static get [Symbol.species]() {
@@ -80,7 +66,8 @@ function receiveFunction(s, name, length, post) {
   Object.defineProperty(remote, 'length', { value: length, configurable: true });
   s.receive(remote);
   s.standsFor(remote, index);
-  hold(s, remote);
+  s.references += 1;
+  s.functions += 1;
   return remote;
 }
 

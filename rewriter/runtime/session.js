@@ -29,8 +29,12 @@ class Session {
     this.references = 0;
     /** Objects that did not travel. */
     this.opaques = 0;
-    /** This side may still use something of the other. */
+    /** This side waits for something of the other. */
     this.holds = 0;
+    /** Functions of the other side that this one may call as long as anybody here has them. */
+    this.functions = 0;
+    /** Only those functions keep the session. */
+    this.loose = false;
     this.peerHolds = false;
     /** The call has its result. */
     this.done = false;

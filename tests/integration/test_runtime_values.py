@@ -230,6 +230,26 @@ await late(); setTimeout(() => {}, 20000);
 """, moved=3)  # fmt: skip
 
 
+def test_what_calls_brought_is_freed_when_their_functions_are(tmp_path: Path, transport: Transport) -> None:
+    held = """
+const held = async () => {
+  require('node:v8').setFlagsFromString('--expose-gc');
+  for (let i = 0; i < 3; i++) { require('node:vm').runInNewContext('gc')(); await new Promise((r) => setImmediate(r)); }
+  return process.memoryUsage().arrayBuffers;
+};"""
+    both(tmp_path, transport, """
+const use = $pt.handler('app.js#use', async (data, done) => { done(data.length); return data[0]; });
+const heldThere = $pt.handler('app.js#heldThere', async () => held());
+let heard = 0;
+for (let i = 0; i < 100; i++) await use(Buffer.alloc(1_000_000, i), (n) => { heard += n; });
+show('heard', heard);
+show('stage', await heldThere() < 20_000_000);
+let left = Infinity;
+for (let i = 0; i < 100 && left >= 20_000_000; i++) { await heldThere(); left = await held(); }
+show('entry', left < 20_000_000);
+""", moved=2, head=HEAD + held)  # fmt: skip
+
+
 def test_the_program_goes_on_while_calls_wait_for_their_turn_on_a_stage(tmp_path: Path, transport: Transport) -> None:
     both(tmp_path, transport, """
 const spin = $pt.handler('app.js#spin', async (i) => { const end = Date.now() + 15; while (Date.now() < end); return i; });

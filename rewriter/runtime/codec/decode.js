@@ -180,7 +180,7 @@ function decodeTagged(s, r, tag) {
     case T.MINE: return s.theirs[r.next()];
     case T.YOURS: return s.mine[r.next()];
     case T.ELSEWHERE: {
-      const session = s.peer && s.peer.sessions.get(r.next());
+      const session = s.peer && s.peer.find(r.next());
       const position = r.next();
       if (!session) throw new CannotTravel('its chain has ended');
       return session.mine[position];

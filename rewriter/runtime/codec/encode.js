@@ -81,6 +81,7 @@ function encodeReference(s, out, fn, post) {
   s.add(fn);
   s.references += 1;
   s.peerHolds = true;
+  if (s.loose && s.peer) s.peer.tighten(s);
   out.push(T.FUNCTION, typeof fn.name === 'string' ? fn.name : '', typeof fn.length === 'number' ? fn.length : 0, post);
 }
 
