@@ -59,7 +59,8 @@ class KernelSite:
     after: tuple[str, ...]
     """Those that it uses after it; in a loop all of the loop's are both."""
     hands_out: bool
-    """Before the call the function hands a function of its own to another one, which may call it in between."""
+    """Before the call the function hands a function of its own to another one, which may call it in between, or it has
+    a promise that it waits for only later, and whose rejection nobody would handle in between."""
 
 
 def kernel_sites(
@@ -206,7 +207,7 @@ class _Inside:
             arguments=len(node.arguments),
             before=self._names(info.body_start, until),
             after=self._names(since, info.body_end),
-            hands_out=self._hands_out(until),
+            hands_out=self._hands_out(until) or self._holds_promise(until, since),
         )
 
     def _names(self, low: int, high: int) -> tuple[str, ...]:
@@ -225,6 +226,59 @@ class _Inside:
             if named not in ITERATIONS:
                 return True
         return False
+
+    def _holds_promise(self, high: int, low: int) -> bool:
+        """Whether a local name that is waited for behind an offset may hold a promise from before another one."""
+        for node, _ in self._walk():
+            for name in _waited_for(node):
+                binding = self._scopes.binding_at(name.range[0]) if name.range[0] >= low else None
+                if binding is None or binding.is_module_level or binding.declaration_start >= high:
+                    continue
+                if self._may_hold_promise(binding):
+                    return True
+        return False
+
+    def _may_hold_promise(self, binding: Binding) -> bool:
+        if binding.reassigned or binding.init_range is None:
+            return True
+        start = binding.init_range[0]
+        return not self._parsed.text.startswith(("await ", "await(", "'", '"', "`"), start)
+
+
+_CHAINING = frozenset({"then", "catch", "finally"})
+_GATHERING = frozenset({"all", "allSettled", "any", "race", "resolve"})
+
+
+def _waited_for(node: Node) -> Iterator[Node]:
+    """Yield the names whose promises a node waits for: `await name`, `name.then()`, `Promise.all([name])`."""
+    if node.type == "AwaitExpression":
+        yield from _names_of(node.argument)
+    elif node.type == "CallExpression" and node.callee.type == "MemberExpression" and not node.callee.computed:
+        target, method = node.callee.object, node.callee.property.name
+        if method in _CHAINING:
+            yield from _names_of(target)
+        elif method in _GATHERING and target.type == "Identifier" and target.name == "Promise":
+            for argument in node.arguments:
+                yield from _names_of(argument)
+
+
+def _names_of(node: Node) -> Iterator[Node]:
+    """Yield the names that an expression begins with, or that a list of it holds."""
+    stack = [node]
+    while stack:
+        current = stack.pop()
+        if current.type == "Identifier":
+            yield current
+        elif current.type == "MemberExpression":
+            stack.append(current.object)
+        elif current.type == "SpreadElement":
+            stack.append(current.argument)
+        elif current.type == "ArrayExpression":
+            stack += [element for element in current.elements if element is not None]
+        elif current.type == "ConditionalExpression":
+            stack += [current.consequent, current.alternate]
+        elif current.type == "LogicalExpression":
+            stack += [current.left, current.right]
 
 
 def _holds_function(node: Node) -> bool:

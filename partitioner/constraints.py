@@ -43,6 +43,11 @@ def mobilities(recording: Recording, graph: Graph, classes: Classification) -> d
     changed = changed_globals(recording)
     for unit in graph.units:
         held.setdefault(unit, []).extend(refused_by_globals(recording, unit, reach.of_unit(unit), changed))
+    rows = recording.invocations
+    watched = set(rows.function[rows.sampled].tolist())
+    for unit in graph.units:
+        if unit not in watched:
+            held[unit].append(_unwatched(recording, unit))
     waits = Waits(recording, graph, classes)
     return {
         unit: kernel_mobility(recording, facts, waits, unit, held.get(unit, []))
@@ -50,6 +55,16 @@ def mobilities(recording: Recording, graph: Graph, classes: Classification) -> d
         else _mobility(recording, facts, unit, held.get(unit, []))
         for unit in graph.units
     }
+
+
+def _unwatched(recording: Recording, unit: int) -> Refusal:
+    info = recording.functions[unit]
+    return Refusal(
+        "not-watched",
+        f"{short(recording, unit)} ran, but what it touches in memory was never recorded "
+        f"({recording.file_of(unit)}:{info.line}).",
+        "Record more of the load, or with `--memory full`.",
+    )
 
 
 def _mobility(recording: Recording, facts: Facts, unit: int, held: list[Refusal]) -> Mobility:

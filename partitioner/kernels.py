@@ -141,9 +141,9 @@ class Waits:
         if info.hands_out:
             return Fault(
                 "starts-before",
-                f"Before {name} its function hands a function of its own on, which could be called in between "
-                f"({where}).",
-                f"Call {name} first.",
+                f"Before {name} its function hands a function of its own on, which could be called in between, or "
+                f"begins something that it waits for only later ({where}).",
+                f"Call {name} first, or wait at once for what was begun.",
             )
         return None
 
@@ -196,19 +196,9 @@ class Waits:
             kind = self._kind[child]
             if kind == HANDLER and not self._nested[child]:
                 return True
-            if kind == CALL and not self._is_kernel[child] and self._is_suspended(child):
+            if kind == CALL and not self._is_kernel[child]:
+                # To wait for its promise would have ended the step, so nobody does yet: a rejection would go unhandled.
                 return True
-        return False
-
-    def _is_suspended(self, call: int) -> bool:
-        """Whether a call of an async function came to an `await`."""
-        waiting = [call]
-        while waiting:
-            for child in self._children[waiting.pop()]:
-                if self._follows_at_once(child):
-                    waiting.append(child)
-                elif self._kind[child] == RESUME:
-                    return True
         return False
 
     def _items(self, steps: Iterable[int]) -> set[str]:

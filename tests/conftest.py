@@ -6,10 +6,7 @@ import pytest
 
 _DIFFERENTIAL = "test_differential.py::test_random_programs_do_the_same_when_they_are_staged"
 OPEN = {
-    f"{_DIFFERENTIAL}[0-all]": "sampling misses the only call of a route: a violation; passes with full memory",
     f"{_DIFFERENTIAL}[25-some]": "not analysed",
-    f"{_DIFFERENTIAL}[50-all]": "objects on globalThis: updates of a moved handler are lost (programs 57 and 61)",
-    f"{_DIFFERENTIAL}[75-gain]": "not analysed",
     "test_traps.py::test_what_is_moved_and_what_stays_for_which_reason[values-buffers]": "decision changed, not analysed",
     "test_traps.py::test_what_is_moved_and_what_stays_for_which_reason[state-app-state]": "decision changed, not analysed",
     "test_traps.py::test_what_is_moved_and_what_stays_for_which_reason[state-counters-in-classes]": "decision changed",

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from pathlib import Path
 
 from tests.differential.handlers import handler_body, helper
 from tests.differential.state import State, make_state
 from tests.differential.steps import Helper, Scope, World, steps
-from tests.differential.tree import Ask, Block, Part, Program
+from tests.differential.tree import Ask, Block, Part, Program, common_file
 
-_SUPPORT = Path(__file__).with_name("support")
 _LIB = ("AppError", "Point", "Named", "burn", "hash", "show", "sleep", "fail", "wrap", "query", "send", "track", "settled")
 _LOCAL_ONLY = frozenset({"variable", "replaced object"})
 """Kinds of state that are assigned by their name, so that no other file can change them."""
@@ -34,7 +32,7 @@ class _Maker:
         self.ending = "mjs" if esm else "js"
         self.commutative = r.random() < 0.5
         self.style = r.choice(["plain", "tiny", "tiny", "tiny", "express"])
-        self.states = [make_state(f"st{number}", r) for number in range(r.randint(1, 4))]
+        self.states = [make_state(f"st{number}", r, f"p{seed}") for number in range(r.randint(1, 4))]
         self.secrets = [f"sec{number}" for number in range(r.choice([0, 0, 1]))]
         self.apart = r.random() < 0.5
         """Whether state that can be is in a file of its own."""
@@ -66,8 +64,7 @@ class _Maker:
         files = [(f"index.{self.ending}", index), *self.files]
         if shared:
             files.append((f"state.{self.ending}", self._state_file(shared)))
-        files.append((f"lib.{self.ending}", [*_lib_text(self.esm).splitlines()]))
-        files.append(("data.txt", ["some text in a file", *(f"line {k}" for k in range(12))]))
+        files += [(name, [*common_file(name).splitlines()]) for name in (f"lib.{self.ending}", "data.txt")]
         return Program(
             name=f"p{self.seed}",
             seed=self.seed,
@@ -327,13 +324,3 @@ class _Maker:
         for proto in servers[1:]:
             asks += [line(proto, b, "unseen", False) for b in range(6) if b not in seen]
         return asks
-
-
-def _lib_text(esm: bool) -> str:
-    text = (_SUPPORT / "lib.js").read_text(encoding="utf-8")
-    if not esm:
-        return text
-    text = text.replace("'use strict';\n", "")
-    for name in ("util", "crypto"):
-        text = text.replace(f"const {name} = require('node:{name}');", f"import {name} from 'node:{name}';")
-    return text.replace("module.exports = {", "export {")

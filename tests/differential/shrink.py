@@ -6,12 +6,11 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from tests.differential.tree import Ask, Block, Part, Program
+from tests.differential.tree import COMMON, Ask, Block, Part, Program
 
 Fails = Callable[[Sequence[Program]], Sequence[bool]]
 """Tells for each of some programs whether it still fails."""
 
-_FIXED = ("lib.js", "lib.mjs", "data.txt")
 _AT_ONCE = 10
 
 
@@ -61,7 +60,7 @@ def _without_asks(program: Program, size: float, r: random.Random) -> Program | 
 
 
 def _without_parts(program: Program, size: float, r: random.Random) -> Program | None:
-    names = [name for name, _ in program.files if name not in _FIXED]
+    names = [name for name, _ in program.files if name not in COMMON]
     name = r.choice(names)
     parts = dict(program.files)[name]
     paths = [path for path in _lists(parts) if _at(parts, path)]

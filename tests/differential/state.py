@@ -225,6 +225,7 @@ MAKERS: tuple[Make, ...] = (
     _weak, _regex, _memo, _table, _singleton, _linked, _date, _swapped, _iterator,
 )  # fmt: skip
 
-def make_state(name: str, r: random.Random) -> State:
-    """Some state of a random kind."""
-    return r.choice(MAKERS)(name, r)
+def make_state(name: str, r: random.Random, program: str) -> State:
+    """Some state of a random kind; global variables are named after the program, since others run in its process."""
+    make = r.choice(MAKERS)
+    return make(f"{program}_{name}" if make is _global else name, r)

@@ -87,6 +87,9 @@ class Program:
 
 
 _DEFAULT = Ask("http", "")
+_SUPPORT = Path(__file__).with_name("support")
+COMMON = frozenset({"lib.js", "lib.mjs", "data.txt"})
+"""Files that every generated program has; kept programs do without."""
 
 
 def vars_of(ask: Ask) -> dict[str, Any]:
@@ -94,10 +97,20 @@ def vars_of(ask: Ask) -> dict[str, Any]:
     return {name: getattr(ask, name) for name in Ask.__dataclass_fields__}
 
 
+def common_file(name: str) -> str:
+    """The text of one of the common files, of which there is one for CommonJS and ES modules."""
+    if name != "lib.mjs":
+        return (_SUPPORT / name).read_text(encoding="utf-8")
+    text = common_file("lib.js").replace("'use strict';\n", "")
+    for module in ("util", "crypto"):
+        text = text.replace(f"const {module} = require('node:{module}');", f"import {module} from 'node:{module}';")
+    return text.replace("module.exports = {", "export {")
+
+
 def load_program(folder: Path) -> Program:
     """Read a program that was saved with its requests; its files are single parts then."""
     told = json.loads((folder / "program.json").read_text(encoding="utf-8"))
-    files = tuple((name, tuple((folder / name).read_text(encoding="utf-8").splitlines())) for name in told["files"])
+    files = tuple((name, tuple(_saved(folder, name).splitlines())) for name in told["files"])
     asks = tuple(
         Ask(**{"proto": "http", **one, "headers": tuple((k, v) for k, v in one.get("headers", ()))})
         for one in told["asks"]
@@ -108,10 +121,18 @@ def load_program(folder: Path) -> Program:
     )  # fmt: skip
 
 
+def _saved(folder: Path, name: str) -> str:
+    path = folder / name
+    return common_file(name) if name in COMMON and not path.exists() else path.read_text(encoding="utf-8")
+
+
 def save_program(program: Program, folder: Path) -> None:
     """Write a program so that `load_program` reads it."""
     folder.mkdir(parents=True, exist_ok=True)
     program.write(folder)
+    for name, parts in program.files:
+        if name in COMMON and text(parts) == common_file(name):
+            (folder / name).unlink()
     (folder / "program.json").write_text(json.dumps(program.to_json(), indent=1) + "\n", encoding="utf-8")
 
 

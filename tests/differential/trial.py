@@ -223,9 +223,9 @@ def _plan(trace: Path, setting: Setting) -> Plan:
     plan = make_plan(recording, Options(machines=2, move="all"))
     if setting.move == "all":
         return plan
-    r = random.Random(setting.seed)
+    # By each handler's own id, so that a program does the same alone as among others.
     ids = [handler.id for handler in plan.moved]
-    keep = tuple(r.sample(ids, len(ids) // 2))
+    keep = tuple(one for one in ids if random.Random(f"{setting.seed} {one}").random() < 0.5)
     return make_plan(recording, Options(machines=2, move="all", keep=keep))
 
 

@@ -156,6 +156,28 @@ def test_sampling_grows_rare(runner: Runner) -> None:
     assert 5 <= sum(sampled) < 60
 
 
+def test_the_first_calls_of_a_function_are_sampled_whatever_sampling_has_cost(runner: Runner) -> None:
+    runner.write(
+        "late.js",
+        """
+        let n = 0, kept = 0
+        const late = { first () { kept++ } }
+        const t = setInterval(function tick () {
+          const end = performance.now() + 4
+          while (performance.now() < end);
+          if (++n > 100) late.first()
+          if (n === 120) clearInterval(t)
+        }, 1)
+        """,
+    )
+    run = runner.record("late.js", "sampled")
+    sampled = [bool(row["sampled"]) for row in run.of("tick")]
+    assert sum(sampled[20:100]) < 70
+    assert all(sampled[100:105])
+    assert not all(sampled[105:])
+    assert ("tick", "variable", "late.js:kept", "rw", "direct") in run.accesses()
+
+
 def test_each_tick_of_a_timer_is_a_chain(runner: Runner) -> None:
     runner.write("tick.js", "let n = 0; const t = setInterval(function tick () { if (++n === 3) clearInterval(t) }, 1)")
     run = runner.record("tick.js")

@@ -87,9 +87,16 @@ def test_in_a_loop_everything_of_the_loop_is_before_and_after() -> None:
         ("f(() => { heavy(1); setTimeout(() => 1); })", False),
         ("f(() => { items.map((x) => x); heavy(1); })", False),
         ("f(() => { while (a) { heavy(1); setTimeout(() => 1); } })", True),
+        ("f(async () => { const p = read(); heavy(1); await p; })", True),
+        ("f(async () => { const a = read(), b = read(); heavy(1); g(await Promise.all([a, b])); })", True),
+        ("f(async (p) => { heavy(1); p.then(g).catch(h); })", True),
+        ("f(async () => { const p = await read(); heavy(1); await p; })", False),
+        ("f(async () => { const p = read(); await p; heavy(1); })", False),
+        ("f(async () => { heavy(1); const p = read(); await p; })", False),
+        ("f(async () => { const n = size(); heavy(n); await save(n); })", False),
     ],
 )
-def test_functions_handed_out_before_the_call(text: str, expected: bool) -> None:
+def test_functions_and_promises_that_are_out_before_the_call(text: str, expected: bool) -> None:
     assert [site.hands_out for site in sites(text) if site.callee] == [expected]
 
 

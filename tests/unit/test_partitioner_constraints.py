@@ -247,3 +247,13 @@ def test_what_could_use_a_global_variable_that_changes_stays() -> None:
         "uses-global",
         "`page` could use the global variable `limit`, which `clean` may change (app.js:30).",
     )
+
+
+def test_what_was_never_watched_stays() -> None:
+    draw = Drawing()
+    seen, unseen = draw.function("seen"), draw.function("unseen")
+    for sampled in (True, False):
+        draw.run(seen, ms=9, sampled=sampled)
+        draw.run(unseen, ms=9, sampled=False)
+    assert [refusal.cause for refusal in _mobility(draw, unseen).refusals] == ["not-watched"]
+    assert not _mobility(draw, seen).refusals

@@ -132,6 +132,14 @@ def test_an_async_call_before_that_is_not_awaited_could_go_on_in_between() -> No
     assert served.causes() == ["starts-before"]
 
 
+def test_a_promise_that_nobody_waits_for_yet_could_reject_in_between() -> None:
+    served = Served(is_async=True)
+    load = served.draw.promised("load")
+    for first, _, _ in served.serve():
+        served.draw.run(load, parent=first, kind="call")
+    assert served.causes() == ["starts-before"]
+
+
 def test_a_function_handed_out_before_the_call_could_be_called_in_between() -> None:
     served = Served(hands_out=True)
     served.serve()

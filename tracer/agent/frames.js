@@ -115,12 +115,27 @@ function enterSlowly(id, at, always) {
   const top = ids[at - 1];
   if (isNested(id, top, ids, at)) return open(id, at, HANDLER | NESTED);
   if (always) return open(id, at, CALL);
-  const slot = (Math.imul(id, 0x9e3779b1) ^ top) & (PAIRS - 1);
-  pairCallee[slot] = id;
-  pairCaller[slot] = top;
+  if (state.sampling.lacks(id)) {
+    meet(id);
+  } else {
+    const slot = (Math.imul(id, 0x9e3779b1) ^ top) & (PAIRS - 1);
+    pairCallee[slot] = id;
+    pairCaller[slot] = top;
+  }
   ids[at] = id;
   sp = at + 1;
   return at;
+}
+
+/** A function is called that has run in few samples: the rest of the invocation becomes one. @param {number} id */
+function meet(id) {
+  const { frame } = state;
+  if (frame === null || (frame.flags & 3) === INIT || !frame.chain.kept) return;
+  if (!frame.sampled) {
+    frame.sampled = true;
+    setFlag(1);
+  }
+  state.sampling.meets(id, frame.id);
 }
 
 /** @param {number} id @param {number} at @param {number} flags @returns {Frame} */
@@ -244,11 +259,13 @@ function enterKernel(id, frame, apart) {
   kernel.parent = frame.id;
   kernel.restore = false;
   if (!apart) kernel.as = frame.id;
-  kernel.sampled = frame.sampled;
+  kernel.sampled = frame.sampled || (apart && frame.chain.kept && state.sampling.lacks(id));
+  if (apart && kernel.sampled) state.sampling.meets(id, kernel.id);
   kernel.wantsShape = wantsShape(id);
   ids[sp] = id;
   sp++;
   state.frame = kernel;
+  setFlag(kernel.sampled ? 1 : 0);
   kernel.watched = watching;
   kernel.start = now();
   return kernel;
@@ -266,6 +283,7 @@ function exitKernel(kernel, frame, light) {
   const spent = wall - (watching - kernel.watched);
   sp = kernel.at;
   state.frame = frame;
+  if (kernel.sampled) frame.sampled = true;
   setFlag(frame.sampled ? 1 : 0);
   if (kernel.as !== 0 || (spent < light && nextId === kernel.id + 1)) {
     frame.inner += kernel.inner;

@@ -7,12 +7,17 @@
  * A function's first invocations all do; then every second, fourth, … while nothing new is seen, down to one
  * in 64. A location, mode or line that is new for the function brings the samples back. A budget bounds
  * the share of time that sampled invocations may take once each function has had a few.
+ *
+ * A function that an invocation merely calls has no invocation of its own. Until it has run in a few sampled ones,
+ * a call of it makes a sample of the rest of the invocation, whatever the budget.
  */
 
 const FIRST = 20;
 const MINIMUM = 5;
 const LONGEST = 64;
 const BUDGET = 0.1;
+/** What a further call in the same invocation adds to a function's count: it may take a branch not seen yet. */
+const AGAIN = 1 / 256;
 
 class Sampling {
   /** @param {'off'|'sampled'|'full'} mode */
@@ -26,8 +31,27 @@ class Sampling {
     this.period = [];
     /** @type {(Set<number>|undefined)[]} */
     this.known = [];
+    /** Sampled invocations that called it, by function. @type {number[]} */
+    this.met = [];
+    /** The last of them, by function. @type {number[]} */
+    this.metBy = [];
     this.sampledMs = 0;
     this.totalMs = 0;
+  }
+
+  /**
+   * Whether a function that is called has not yet run in enough sampled invocations.
+   * @param {number} fid
+   * @returns {boolean}
+   */
+  lacks(fid) {
+    return this.mode === 'sampled' && !((this.met[fid] || 0) >= MINIMUM);
+  }
+
+  /** A function is called in a sampled invocation. @param {number} fid @param {number} invocation */
+  meets(fid, invocation) {
+    this.met[fid] = (this.met[fid] || 0) + (this.metBy[fid] === invocation ? AGAIN : 1);
+    this.metBy[fid] = invocation;
   }
 
   /**
