@@ -19,7 +19,7 @@ from pipetrace.tracer import launch
 from pipetrace.tracer.cpu_profile import CpuProfile
 from pipetrace.tracer.inspection import Inspection
 from pipetrace.tracer.instrument import MemoryMode
-from pipetrace.tracer.listen import SETTLE_S, Listener, describe_status, read_listeners
+from pipetrace.tracer.listen import SETTLE_S, Listener, describe_status, read_listeners, read_taken
 from pipetrace.tracer.metrics import ProcessMetrics
 from pipetrace.tracer.run_directory import AppProcess, RunDirectory
 from pipetrace.tracer.transform import Answer, Transformer
@@ -239,9 +239,11 @@ class Following:
             if time.time() - changed >= SETTLE_S:
                 self._start_load(orders.on_port, listeners)
         elif status is not None:
+            taken = read_taken(self.run.listening)
+            cure = f"the port {taken} is in use; stop the process that has it, or give the application another port."
             raise PipetraceError(
                 f"The application ended with {describe_status(status)} before it listened, so the load never "
-                "started; what it printed stands above."
+                f"started; {cure if taken is not None else 'what it printed stands above.'}"
             )
         elif now >= orders.wait_s:
             raise PipetraceError(

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from pipetrace.errors import PipetraceError
 
@@ -60,25 +60,31 @@ def probe_environment(env: Mapping[str, str], file: Path) -> dict[str, str]:
     return {**env, "NODE_OPTIONS": node_options(env.get("NODE_OPTIONS", ""), PROBE), LISTEN_FILE: str(file)}
 
 
-def read_listeners(file: Path) -> list[Listener]:
-    """Return the servers noted so far, in order of their numbers."""
+def _notes(file: Path, event: str) -> list[dict[str, Any]]:
     try:
         text = file.read_text(encoding="utf-8")
     except OSError:
         return []
-    found = []
-    for line in text.split("\n")[:-1]:
-        noted = json.loads(line)
-        found.append(
-            Listener(
-                noted["kind"],
-                noted["address"],
-                noted["port"],
-                noted["index"],
-                noted["pid"],
-                bool(noted.get("secure")),
-            )
+    notes = [json.loads(line) for line in text.split("\n")[:-1]]
+    return [noted for noted in notes if noted["event"] == event]
+
+
+def read_taken(file: Path) -> str | None:
+    """Return the address that a server last found taken, None if that did not happen."""
+    for noted in reversed(_notes(file, "taken")):
+        address = noted["address"]
+        return f"[{address}]:{noted['port']}" if ":" in address else f"{address}:{noted['port']}".strip(":")
+    return None
+
+
+def read_listeners(file: Path) -> list[Listener]:
+    """Return the servers noted so far, in order of their numbers."""
+    found = [
+        Listener(
+            noted["kind"], noted["address"], noted["port"], noted["index"], noted["pid"], bool(noted.get("secure"))
         )
+        for noted in _notes(file, "listening")
+    ]
     return sorted(found, key=lambda listener: listener.index)
 
 

@@ -19,7 +19,7 @@ from pipetrace.tracer.assemble import Collected, listener_entries, process_ids, 
 from pipetrace.tracer.captured import Captured, gather_requests, requests_path
 from pipetrace.tracer.following import Candidate, Ending, Following, Orders
 from pipetrace.tracer.instrument import MemoryMode
-from pipetrace.tracer.listen import describe_status
+from pipetrace.tracer.listen import describe_status, read_taken
 from pipetrace.tracer.signals import counted_interrupts, passed_on
 from pipetrace.tracer.spool import SpoolTables, read_spool
 from pipetrace.tracer.trace import TraceWriter
@@ -133,7 +133,7 @@ def _write(
     claim = following.claim_of(candidate)
     status = following.process.returncode
     spool = read_spool(candidate.directory / "spool")
-    _refuse_empty(spool, ending, status)
+    _refuse_empty(spool, ending, status, read_taken(following.run.listening))
     transformer.save_ids()
     for path in candidate.directory.glob("profile.*.json"):
         _add_profile(following, candidate, path)
@@ -280,15 +280,17 @@ def _nothing_ran(following: Following, candidate: Candidate | None, ending: Endi
     )
 
 
-def _refuse_empty(spool: SpoolTables, ending: Ending, status: int) -> None:
+def _refuse_empty(spool: SpoolTables, ending: Ending, status: int, taken: str | None) -> None:
     """Raise when the application ended before anything but its initialisation ran."""
     several = len(spool.process["kind"]) > 1
     if ending is not Ending.BY_ITSELF or several or any(kind != "init" for kind in spool.chain["kind"]):
         return
     if status != 0:
+        why = "its own message stands above, and no trace was written."
+        if taken is not None:
+            why = f"the port {taken} is in use; stop the process that has it, or give the application another port."
         raise ApplicationFailedError(
-            f"The application ended with {describe_status(status)} while it started; its own message stands above, "
-            "and no trace was written.",
+            f"The application ended with {describe_status(status)} while it started; {why}",
             _exit_status(ending, status),
         )
     raise PipetraceError(

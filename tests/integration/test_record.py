@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -422,6 +423,18 @@ def test_bad_input(place: Place, options: list[str], script: str, status: int, s
     assert ("at the start" in done.stderr) == ("at the start" in script)
     assert not (place.root / "t.duckdb").exists()
     assert place.left_over() == []
+
+
+@pytest.mark.parametrize("options", [[], ["--on-port", "true"]])
+def test_a_taken_port_is_named(place: Place, options: list[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        place.write("taken.js", f"require('http').createServer().listen({port}, '127.0.0.1')")
+        done = place.record(*options, "-o", "t.duckdb", "node", "taken.js")
+    assert done.returncode == 1
+    assert f"the port 127.0.0.1:{port} is in use; stop the process that has it" in done.stderr
+    assert "EADDRINUSE" in done.stderr
+    assert not (place.root / "t.duckdb").exists()
 
 
 def test_an_existing_trace_is_not_overwritten(place: Place) -> None:

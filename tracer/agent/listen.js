@@ -2,11 +2,13 @@
 'use strict';
 
 /**
- * Tells when a server begins to listen, by a JSON line in the file that PIPETRACE_LISTEN_FILE names.
+ * Tells when a server begins to listen, or that its port is taken, by a JSON line in the file that PIPETRACE_LISTEN_FILE
+ * names.
  *
  * Loadable on its own with `--require`. Servers are numbered in order of their `listen()` or `bind()` calls.
  */
 
+const { errorMonitor } = require('events');
 const fs = require('fs');
 const { isMainThread } = require('worker_threads');
 
@@ -35,12 +37,15 @@ function watch(prototype, name, kind) {
     [name](...args) {
       if (Symbol.for('pipetrace.own') in this || isImplicit(args)) return original.apply(this, args);
       numbers.set(this, next++);
-      const tell = () => report(this, kind(this));
-      this.once('listening', tell);
+      const listening = () => report(this, kind(this));
+      this.once('listening', listening);
+      // A monitor does not count as somebody who handles the error.
+      this.once(errorMonitor, reportTaken);
       try {
         return original.apply(this, args);
       } catch (error) {
-        this.removeListener('listening', tell);
+        this.removeListener('listening', listening);
+        this.removeListener(errorMonitor, reportTaken);
         throw error;
       }
     },
@@ -77,6 +82,17 @@ function report(server, kind) {
     pid: process.pid,
     secure: server instanceof require('tls').Server,
   });
+  tell(line);
+}
+
+/** @param {any} error */
+function reportTaken(error) {
+  if (!error || error.code !== 'EADDRINUSE') return;
+  tell(JSON.stringify({ event: 'taken', address: error.address ?? '', port: error.port ?? 0, pid: process.pid }));
+}
+
+/** @param {string} line */
+function tell(line) {
   try {
     fs.appendFileSync(/** @type {string} */ (file), line + '\n');
   } catch {
