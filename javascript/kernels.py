@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pipetrace.javascript.functions import FunctionInfo
-from pipetrace.javascript.nodes import FUNCTION_TYPES, LOOP_TYPES, Node, code_children
+from pipetrace.javascript.nodes import FUNCTION_TYPES, LOOP_TYPES, Node, code_children, walk
 from pipetrace.javascript.parse import ParsedFile, deep_recursion
 from pipetrace.javascript.scopes import Binding, ScopeInfo
 
@@ -23,6 +23,8 @@ Position = Literal["awaited", "returned", "free"]
 
 _KINDS = frozenset({"declaration", "function", "arrow", "method"})
 _STATELESS_NAMES = frozenset({"require", "eval", "super", "import"})
+_WORK = LOOP_TYPES | {"CallExpression", "NewExpression", "TaggedTemplateExpression", "ImportExpression"}
+"""What a function must hold somewhere to take long."""
 ITERATIONS = frozenset(
     {"every", "filter", "find", "findIndex", "findLast", "findLastIndex", "flatMap", "forEach", "from", "map"}
     | {"reduce", "reduceRight", "replace", "replaceAll", "some", "sort", "toSorted"}
@@ -99,6 +101,13 @@ def _can_wait(info: FunctionInfo) -> bool:
     return not (info.uses_new_target or (info.kind == "method" and info.uses_super and not info.is_async))
 
 
+def _may_be_kernel(callee: FunctionInfo) -> bool:
+    """Whether a call of a function may be worth a place of its own: it can take long, and gives its result at once."""
+    if callee.returns_promise or callee.is_generator:
+        return False
+    return any(node.type in _WORK for part in (*callee.node.params, callee.node.body) for node in walk(part))
+
+
 class _Inside:
     """Looks through one function, leaving out those inside it."""
 
@@ -170,7 +179,7 @@ class _Inside:
             return None  # a regular expression, which keeps its place from one match to the next
         if depth == 0:
             index = self._function_of(binding)
-            if index is not None and (self._functions[index].returns_promise or self._functions[index].is_generator):
+            if index is not None and not _may_be_kernel(self._functions[index]):
                 return None
         return None if _needs_semicolon(node, around) else binding
 

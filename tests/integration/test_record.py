@@ -148,9 +148,10 @@ def test_es_modules_with_options_of_node(place: Place) -> None:
         assert trace.sql("select count(*) from chain where kind = 'http'").fetchall() == [(3,)]
         calls = trace.sql(
             'select a.kind, b.name from static_call join "function" a on caller_id = a.function_id '
-            'join "function" b on callee_id = b.function_id'
+            'join "function" b on callee_id = b.function_id order by 1'
         ).fetchall()
-        assert calls == [("arrow", "text")]
+        # The call itself could be cut out, so it stands for a caller too.
+        assert calls == [("arrow", "text"), ("kernel", "text")]
 
 
 def test_the_hottest_function_is_found(place: Place) -> None:

@@ -118,9 +118,9 @@ TRAPS = {
         "function@25": "shares-state",
     },
     "counters-in-classes": {
-        "describe": "shares-state",
+        "describe": "nested-in-moved",
         "function@30": "moved",
-        "function@34": "shares-state",
+        "function@34": "moved",
     },
     "closure-state": {
         "put": "captures-reassigned",
@@ -153,8 +153,8 @@ TRAPS = {
         "function@25": "shares-state",
     },
     "env": {
-        "function@9": "uses-process",
-        "function@13": "uses-process",
+        "function@9": "uses-global",
+        "function@13": "uses-global",
         "function@18": "moved",
         "function@22": "moved",
     },

@@ -10,7 +10,7 @@ from pipetrace.javascript.parse import parse
 from pipetrace.javascript.scopes import analyse
 
 HEAD = (
-    "const md = require('md'); const cache = new Map(); let hits = 0; function heavy(x) {} async function later() {}\n"
+    "const md = require('md'); const cache = new Map(); let hits = 0; function heavy(x) { while (x) x--; } async function later() {}\n"
 )
 
 
@@ -64,6 +64,7 @@ def test_calls_of_what_the_module_knows_by_name(text: str, expected: list[tuple[
         "f((a = heavy(1)) => a)",
         "f(() => { require('x'); JSON.parse(text); })",
         "const words = /a/g; f(() => { words.exec(text); })",
+        "function light(x) { return x ? x.a : -1; } f(() => { light(1); })",
     ],
 )
 def test_calls_that_cannot_be_cut_out(text: str) -> None:

@@ -60,15 +60,26 @@ function isThenable(value) {
   return false;
 }
 
-/** @param {object} value @param {object} prototype @returns {string} */
-function classOfInstance(value, prototype) {
+/** Prototypes of these are extended by frameworks; such an object inherits from one, and was never constructed. */
+const EXTENDED = [http.IncomingMessage, http.OutgoingMessage, net.Socket];
+
+/** The class of a resource of Node. @param {object} value @returns {string | null} */
+function classOfResource(value) {
+  if (!(value instanceof EventEmitter)) return value instanceof Timeout || value instanceof Immediate ? 'timer' : null;
+  const made = Object.prototype.hasOwnProperty.call(value, '_events');
+  if (!made && EXTENDED.some((maker) => value instanceof maker)) return null;
   if (value instanceof http.IncomingMessage) {
     return /** @type {http.IncomingMessage} */ (value).method == null ? 'stream' : 'http.request';
   }
   if (value instanceof http.ServerResponse) return 'http.response';
   if (value instanceof net.Socket || value instanceof dgram.Socket) return 'socket';
-  if (value instanceof stream.Stream || value instanceof http.OutgoingMessage) return 'stream';
-  if (value instanceof Timeout || value instanceof Immediate) return 'timer';
+  return value instanceof stream.Stream ? 'stream' : null;
+}
+
+/** @param {object} value @param {object} prototype @returns {string} */
+function classOfInstance(value, prototype) {
+  const resource = classOfResource(value);
+  if (resource !== null) return resource;
   const maker = Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value;
   if (value instanceof EventEmitter && (maker === EventEmitter || maker === undefined)) return 'emitter';
   if (value instanceof net.Server) return 'emitter';

@@ -24,8 +24,16 @@ const LOOKS = 8;
 const REST = 1000;
 /** A call that takes less than this, in ms, is light. */
 const LIGHT_MS = 0.1;
+/**
+ * A call counts as an invocation where more than a third of the calls before it were heavy, and at least two: a single one
+ * is chance, such as a collection of garbage or text that the engine has not compiled. A heavy call adds to its site's
+ * weight, a light one takes half of that away.
+ */
+const HEAVY = 2;
+const ENOUGH = 4;
+const MOST = 8;
 
-/** @typedef {{light: number, rest: number, heavy: boolean}} Site */
+/** @typedef {{light: number, rest: number, weight: number}} Site calls in a row that were light, calls to leave alone, weight */
 
 /** @type {Map<number, Site>} */
 const sites = new Map();
@@ -33,7 +41,7 @@ const sites = new Map();
 /** @param {number} id @returns {Site} */
 function siteOf(id) {
   let site = sites.get(id);
-  if (site === undefined) sites.set(id, (site = { light: 0, rest: 0, heavy: false }));
+  if (site === undefined) sites.set(id, (site = { light: 0, rest: 0, weight: 0 }));
   return site;
 }
 
@@ -56,8 +64,7 @@ function watches(mark, id) {
 function run(frame, id, fn, receiver, args) {
   if (frame !== state.frame || frame.suspended) return below(FRAMES, fn, receiver, args);
   const site = siteOf(id);
-  // Once is chance: a first call, a collection of garbage, another process.
-  const kernel = frames.enterKernel(id, frame, site.heavy);
+  const kernel = frames.enterKernel(id, frame, site.weight >= ENOUGH);
   try {
     if (kernel.wantsShape) shapes.noteCall(id, undefined, args);
     const result = below(FRAMES, fn, receiver, args);
@@ -71,8 +78,9 @@ function run(frame, id, fn, receiver, args) {
 
 /** @param {Site} site @param {number} spent ms */
 function judge(site, spent) {
-  site.heavy = spent >= LIGHT_MS;
-  site.light = site.heavy ? 0 : site.light + 1;
+  const heavy = spent >= LIGHT_MS;
+  site.weight = heavy ? Math.min(site.weight + HEAVY, MOST) : Math.max(site.weight - 1, 0);
+  site.light = heavy ? 0 : site.light + 1;
   if (site.light < LOOKS) return;
   site.rest = REST;
   site.light = 0;

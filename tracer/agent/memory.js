@@ -301,8 +301,8 @@ function write(object, key, line, mode) {
  * @template T @param {T} object @param {number} line @returns {T}
  */
 function iterate(object, line) {
-  // An iterator moves on as it is read.
-  if ($pxs && isObject(object)) content(object, isIterator(object) ? BOTH : READ, DIRECT, line);
+  // A view of a buffer does not read it. An iterator moves on as it is read.
+  if ($pxs && isObject(object) && !types.isAnyArrayBuffer(object)) content(object, isIterator(object) ? BOTH : READ, DIRECT, line);
   return object;
 }
 
