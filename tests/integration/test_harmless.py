@@ -39,6 +39,15 @@ def test_errors_look_as_without_the_recorder(runner: Runner, program: str, last:
     assert last in expected
 
 
+def test_a_program_may_take_away_what_the_recorder_uses(runner: Runner) -> None:
+    runner.write("a.js", (PROGRAMS / "without-globals.js").read_text())
+    expected, status = runner.plain("a.js")
+    run = runner.record("a.js")
+    assert (run.stdout, run.status) == (expected, status)
+    assert status == 0
+    assert expected.endswith("undefined 30,30,31,\n")
+
+
 VISIBLE = """
 const vm = require('vm');
 const seen = {

@@ -38,9 +38,9 @@ def test_an_awaited_call_keeps_its_place() -> None:
 
 
 def test_an_async_function_gets_an_await() -> None:
-    before = "function heavy() {}\ngo(async (x) => { if (x) use(heavy(x).y, heavy); });\n"
+    before = "function heavy() { for (;;); }\ngo(async (x) => { if (x) use(heavy(x).y, heavy); });\n"
     assert cut(before, "await", "heavy()").body == (
-        f"{HEAD} $kernel1 = $pt.kernel('heavy()', $kernel1); function heavy() {{}}\n"
+        f"{HEAD} $kernel1 = $pt.kernel('heavy()', $kernel1); function heavy() {{ for (;;); }}\n"
         "go(async (x) => { if (x) use((await $kernel1(x)).y, heavy); });\n"
         "function $kernel1(...args) { return heavy(...args); }\n"
     )
@@ -69,8 +69,8 @@ def test_an_async_function_gets_an_await() -> None:
     ],
 )
 def test_other_functions_become_async_and_look_as_before(before: str, after: str) -> None:
-    assert cut("function heavy() {}\n" + before, "async", "heavy()").body == (
-        f"{HEAD} $kernel1 = $pt.kernel('heavy()', $kernel1); function heavy() {{}}\n"
+    assert cut("function heavy() { for (;;); }\n" + before, "async", "heavy()").body == (
+        f"{HEAD} $kernel1 = $pt.kernel('heavy()', $kernel1); function heavy() {{ for (;;); }}\n"
         f"{after}function $kernel1(...args) {{ return heavy(...args); }}\n"
     )
 
@@ -86,13 +86,13 @@ def test_a_declaration_becomes_async_and_is_assigned_anew() -> None:
 
 
 def test_two_kernels_of_one_function_make_it_async_once() -> None:
-    before = "function one() {}\nfunction two() {}\nget((a) => { b(two(one(a))); });\n"
+    before = "function one() { for (;;); }\nfunction two() { for (;;); }\nget((a) => { b(two(one(a))); });\n"
     outcome = cut(before, "async", "two()", "one()")
     assert "get($pt.steps(async (a) => { b(await $kernel1(await $kernel2(a))); }));" in outcome.body
 
 
 def test_a_kernel_goes_with_the_handler_that_moves_whole() -> None:
-    before = "function heavy() {}\nget(function f(a) { b(heavy(a)); });\n"
+    before = "function heavy() { for (;;); }\nget(function f(a) { b(heavy(a)); });\n"
     outcome = cut(before, "async", "heavy()", also="f")
     assert outcome.refused == {"heavy()": "nested-in-moved"}
     assert "$kernel" not in outcome.body
@@ -108,7 +108,7 @@ def test_a_kernel_goes_with_the_handler_that_moves_whole() -> None:
     ],
 )
 def test_refusals(text: str, wait: str, cause: str) -> None:
-    assert cut(f"function heavy() {{}}\n{text}\n", wait, "heavy()").refused == {"heavy()": cause}
+    assert cut(f"function heavy() {{ for (;;); }}\n{text}\n", wait, "heavy()").refused == {"heavy()": cause}
 
 
 def test_a_call_that_is_gone_is_not_found() -> None:

@@ -3,6 +3,7 @@
 
 /** Which memory an object stands for, and where an inherited property is kept. No getter is called, no trap runs. */
 
+const { Buffer } = require('buffer');
 const { types } = require('util');
 
 /** Objects that another one is known to stand for. @type {WeakMap<object, object>} */

@@ -9,9 +9,11 @@
  * their returns only, or unseen, as the recorder planned it (tracer/attach_forms.py has the forms).
  */
 
+const process = require('process');
 const path = require('path');
 const { executionAsyncId } = require('async_hooks');
 const { threadId, isMainThread } = require('worker_threads');
+const { setImmediate } = require('timers');
 const { performance } = require('perf_hooks');
 const { Spool } = require('./spool.js');
 const { Sampling } = require('./sampling.js');

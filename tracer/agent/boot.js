@@ -3,6 +3,8 @@
 
 /** Starts the agent in this thread: globals for instrumented code, hooks, the timer that writes, the exit. */
 
+const { performance } = require('perf_hooks');
+const process = require('process');
 const fs = require('fs');
 const Module = require('module');
 const path = require('path');

@@ -10,6 +10,8 @@
  * recorder sorts them by arrival.
  */
 
+const process = require('process');
+const { Buffer } = require('buffer');
 const fs = require('fs');
 const path = require('path');
 const { isMainThread } = require('worker_threads');

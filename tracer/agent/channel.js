@@ -8,10 +8,15 @@
  * which only one can succeed at. Messages are a uint32 length (little endian) and that many bytes of JSON.
  */
 
+const { performance } = require('perf_hooks');
+const process = require('process');
+const { Buffer } = require('buffer');
 const fs = require('fs');
 const path = require('path');
 
 const PATIENCE_MS = 5000;
+/** An application may change what the language gave it, so the agent keeps what it needs. */
+const now = performance.now.bind(performance);
 
 /** @typedef {{code: string, format: string, spans: string, fresh: boolean, file_id: number, function_base: number, functions: number}} Answer */
 
@@ -34,12 +39,12 @@ class Channel {
    */
   transform(file, format, source) {
     if (this.broken) return { leave: this.broken };
-    const begun = performance.now();
+    const begun = now();
     try {
       if (this.request < 0) this.claim();
       this.send(JSON.stringify({ path: file, format, source }));
       const answer = this.receive();
-      this.waited += performance.now() - begun;
+      this.waited += now() - begun;
       return JSON.parse(answer);
     } catch (error) {
       this.broken = `the recorder does not answer (${error instanceof Error ? error.message : error})`;

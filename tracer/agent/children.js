@@ -8,6 +8,7 @@
  * Other programs get the environment that the application gave them.
  */
 
+const process = require('process');
 const path = require('path');
 const childProcess = require('child_process');
 

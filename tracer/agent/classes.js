@@ -3,12 +3,16 @@
 
 /** The class of a value, as the trace names it. */
 
+const { Buffer } = require('buffer');
 const { types } = require('util');
 const { EventEmitter } = require('events');
 const http = require('http');
 const net = require('net');
 const dgram = require('dgram');
 const stream = require('stream');
+
+/** An application may take this away, as tests of other environments do. */
+const { WeakRef } = globalThis;
 
 const timeout = setTimeout(() => {}, 0);
 const Timeout = /** @type {Function} */ (timeout.constructor);

@@ -11,10 +11,12 @@
  * are never held up, the thread takes its profile itself and leaves it in a file.
  */
 
+const process = require('process');
 const fs = require('fs');
 const path = require('path');
 const inspector = require('inspector');
 const { isMainThread, threadId } = require('worker_threads');
+const { setTimeout } = require('timers');
 const { performance } = require('perf_hooks');
 const { sampling } = require('./figures.js');
 const { quietly } = require('./quietly.js');

@@ -7,6 +7,7 @@
  * `process` has no `emit` of its own, so the exit event passes through a method of its prototype.
  */
 
+const process = require('process');
 const { disguise } = require('./disguise.js');
 
 /** @type {((code: number | undefined) => void)[]} */

@@ -3,6 +3,7 @@
 
 /** Figures of a thread over time: heap size, event-loop delay, time in garbage collection. */
 
+const process = require('process');
 const fs = require('fs');
 const { monitorEventLoopDelay, PerformanceObserver, performance } = require('perf_hooks');
 

@@ -9,6 +9,7 @@
  */
 
 const { errorMonitor } = require('events');
+const process = require('process');
 const fs = require('fs');
 const { isMainThread } = require('worker_threads');
 

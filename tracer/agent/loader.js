@@ -10,6 +10,7 @@
  * because instrumenting needs JavaScript; that keeps all positions.
  */
 
+const { Buffer } = require('buffer');
 const Module = require('module');
 const path = require('path');
 const vm = require('vm');

@@ -9,6 +9,8 @@
  * and `tracer/spool.py`. Writes are synchronous, because what was written must outlive a SIGKILL.
  */
 
+const process = require('process');
+const { Buffer } = require('buffer');
 const fs = require('fs');
 const path = require('path');
 const thinning = require('./thinning.js');
