@@ -8,7 +8,6 @@ _DIFFERENTIAL = "test_differential.py::test_random_programs_do_the_same_when_the
 OPEN = {
     f"{_DIFFERENTIAL}[25-some]": "not analysed",
     "test_run.py::test_over_nats_the_stages_run_beside_the_entry_start_again_and_end_with_it": "failed once, under load",
-    "test_harmless_suites.py::test_packages_pass_their_own_tests[qs]": "takes minutes: comparing what libraries keep is slow",
 }
 """End of a test's id → what is known."""
 
