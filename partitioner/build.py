@@ -21,6 +21,7 @@ from pipetrace.partitioner.reasons import listed, milliseconds, percent, refusal
 from pipetrace.partitioner.recording import Recording
 from pipetrace.partitioner.scaling import StageNames, machine_counts, scaling_table, what_ifs
 from pipetrace.partitioner.solve import Solution, move_everything, solve, unmoved
+from pipetrace.partitioner.violations import Violation, hold_together
 
 Move = Literal["gain", "all", "none"]
 
@@ -41,6 +42,8 @@ class Options:
     """Ids of handlers to move, regardless of gain, and no others; ``move`` then says nothing."""
     keep: tuple[str, ...] = ()
     """Ids of handlers that stay."""
+    violations: tuple[Violation, ...] = ()
+    """What an earlier plan of this application got wrong."""
 
     @property
     def regardless(self) -> bool:
@@ -56,6 +59,7 @@ def make_plan(recording: Recording, options: Options, model: Model | None = None
     threshold = 0.0 if options.regardless else options.threshold_us
     analysis = analyse(recording, (model or Model()).with_threshold(threshold), options.transport)
     analysis = dataclasses.replace(analysis, chosen=_chosen(analysis, options))
+    analysis = hold_together(analysis, options.violations)
     problem = analysis.problem()
     solution = choose(analysis, problem, options)
     _refuse_unmoved(analysis, problem, solution, options)

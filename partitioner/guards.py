@@ -28,7 +28,8 @@ Name = tuple[int, str]
 """A module-level name: module function and name."""
 
 
-def _module_names(recording: Recording, functions: frozenset[int]) -> dict[Name, Capture]:
+def module_names(recording: Recording, functions: frozenset[int]) -> dict[Name, Capture]:
+    """The module-level names that some functions capture."""
     found: dict[Name, Capture] = {}
     for function in sorted(functions):
         for capture in recording.captures.get(function, ()):
@@ -57,7 +58,7 @@ def guards_of(analysis: Analysis, moved: Mapping[int, str], owners: Mapping[str,
     found: dict[str, plan.Guard] = {}
     units: dict[str, set[str]] = {}
     for unit, stage in sorted(moved.items()):
-        for name, capture in _module_names(recording, analysis.reach.of_unit(unit)).items():
+        for name, capture in module_names(recording, analysis.reach.of_unit(unit)).items():
             if capture.kind in _FIXED or name[0] not in recording.functions:
                 continue
             file = recording.file_of(name[0])
@@ -90,7 +91,7 @@ def constants_of(
     found: dict[str, plan.Constant] = {}
     units: dict[str, set[str]] = {}
     for unit in sorted(moved):
-        for name, capture in _module_names(recording, analysis.reach.of_unit(unit)).items():
+        for name, capture in module_names(recording, analysis.reach.of_unit(unit)).items():
             if name[0] not in recording.functions or capture.kind in ("function", "class"):
                 continue
             location = f"{recording.file_of(name[0])}:{capture.name}"
@@ -157,7 +158,7 @@ def init_values_of(analysis: Analysis, moved: Mapping[int, str]) -> tuple[plan.I
     recording = analysis.recording
     found: dict[tuple[str, str], plan.InitValue] = {}
     for unit in sorted(moved):
-        for (module, name), capture in _module_names(recording, analysis.reach.of_unit(unit)).items():
+        for (module, name), capture in module_names(recording, analysis.reach.of_unit(unit)).items():
             if capture.nondeterministic and module in recording.functions:
                 file = recording.file_of(module)
                 found[(file, name)] = plan.InitValue(

@@ -59,6 +59,9 @@ def produce_plan(
     lost = int(recording.meta.get("lost_records") or 0)
     if lost:
         say(f"The recording lost {lost} records, so accesses may be missing; record again with less load.")
+    known = {handler.id for handler in plan.handlers}
+    for name in dict.fromkeys(violation.handler for violation in options.violations if violation.handler not in known):
+        say(f"A violation names `{name}`, which did not run in this recording; record a load that reaches it.")
     if to_file:
         say(f"Wrote {output}")
         if plan.moved:

@@ -85,12 +85,14 @@ def run_in_foreground(
     replicas: int | None = None,
     arguments: Sequence[str] | None = None,
     group: str = "",
+    violations: Path | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> int:
     """Run until the application ends and return its exit status (128 + N when signal N ended it).
 
     With `stage` only a process of that stage is run. Otherwise the entry is, and over NATS the other stages with
-    it: those are started again when they end before the entry, and stopped when it has ended.
+    it: those are started again when they end before the entry, and stopped when it has ended. Violations are
+    appended to the file `violations`.
     """
     argv = staged.staged_command(arguments)
     scratch = Path(tempfile.mkdtemp(prefix="pipetrace-run-"))
@@ -107,6 +109,8 @@ def run_in_foreground(
                 say(f"{len(helpers)} stage process(es) started")
             env = stage_environment(staged, transport, stage=stage or "entry", replicas=replicas, group=group)
             env["PIPETRACE_FAILURE_FILE"] = str(failure)
+            if violations is not None:
+                env["PIPETRACE_VIOLATIONS"] = str(violations.resolve())
             argv[1:1] = ["--require", str(STARTUP_PROBE)]
             while True:
                 # The mask has to be given back in the child: a blocked SIGTERM would stay blocked there.

@@ -21,6 +21,8 @@ from pipetrace.runner.staged import StagedApp
 from pipetrace.runner.transport import Transport
 
 READY_TIMEOUT_S = 30.0
+VIOLATIONS = "violations.jsonl"
+"""File in a scratch directory to which the runtime writes what a handler could not do on its stage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ def start_staged(
                     name = scratch / f"{stage}-{number}"
                     helpers.append(spawn(argv, staged.cwd, env, name.with_suffix(".out"), name.with_suffix(".err")))
         env = stage_environment(staged, transport, replicas=replicas, group=group)
-        violations = scratch / "violations.jsonl"
+        violations = scratch / VIOLATIONS
         violations.unlink(missing_ok=True)
         env["PIPETRACE_VIOLATIONS"] = str(violations)
         metrics_port = _free_port() if staged.moved else None
@@ -120,7 +122,7 @@ def read_notes(running: Running, scratch: Path) -> Notes:
         counts = calls.setdefault(labels["handler"], [0, 0])
         if labels["outcome"] != "failed":
             counts[0 if labels["outcome"] == "sent" else 1] += int(value)
-    messages = tuple(str(line.get("message", "")) for line in _json_lines(scratch / "violations.jsonl"))
+    messages = tuple(str(line.get("message", "")) for line in _json_lines(scratch / VIOLATIONS))
     return Notes(tuple((name, away, here) for name, (away, here) in sorted(calls.items())), messages)
 
 

@@ -25,7 +25,7 @@ from pipetrace.runner.replay import Options, Replayed, reachable, replay
 from pipetrace.runner.requests import Request
 from pipetrace.runner.restore import Snapshot, remember
 from pipetrace.runner.staged import StagedApp
-from pipetrace.runner.stages import Notes, read_notes, start_staged
+from pipetrace.runner.stages import VIOLATIONS, Notes, read_notes, start_staged
 from pipetrace.runner.transport import Transport
 
 MOST_CONTROLS = 5
@@ -46,6 +46,8 @@ class VerifyOptions:
     warmup_s: float = 1.0
     arguments: tuple[str, ...] | None = None
     replicas: int | None = None
+    violations: Path | None = None
+    """A file to which the violations of the staged application are appended."""
     say: Callable[[str], None] = lambda text: None
     """Receives progress, a line at a time."""
 
@@ -127,6 +129,10 @@ def verify(staged: StagedApp, requests: Sequence[Request], transport: Transport,
             verdict.problems, verdict.remarks, verdict.moved, measurement,
         )  # fmt: skip
     finally:
+        if options.violations is not None:
+            with options.violations.open("ab") as log:
+                for noted in sorted(scratch.rglob(VIOLATIONS)):
+                    log.write(noted.read_bytes())
         shutil.rmtree(scratch, ignore_errors=True)
 
 

@@ -11,6 +11,7 @@ from pipetrace.errors import UsageError
 from pipetrace.partitioner.build import Move, Options
 from pipetrace.partitioner.model import Transport
 from pipetrace.partitioner.produce import produce_plan
+from pipetrace.partitioner.violations import read_violations
 from pipetrace.tracer.trace import latest_trace
 
 
@@ -54,6 +55,13 @@ from pipetrace.tracer.trace import latest_trace
 @click.option(
     "--keep", multiple=True, metavar="HANDLER", help="A handler that stays, by its id (may be given several times)."
 )
+@click.option(
+    "--violations",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="LOG",
+    help="What `run` or `verify` logged: handlers that needed what another stage owned stay with it.",
+)
 def command(
     trace: Path | None,
     machines: int,
@@ -65,6 +73,7 @@ def command(
     move_threshold: float | None,
     wanted: tuple[str, ...],
     keep: tuple[str, ...],
+    violations: tuple[Path, ...],
 ) -> None:
     """Work out how handlers can be spread over machines.
 
@@ -72,10 +81,11 @@ def command(
     handler runs where, what each stage owns, and why; it is meant to be read and edited.
     """
     move, only = _what_to_move(wanted)
+    logged = tuple(violation for log in violations for violation in read_violations(log))
     produce_plan(
         trace or latest_trace(),
         output,
-        Options(machines, transport, move_threshold, move, only, keep),
+        Options(machines, transport, move_threshold, move, only, keep, logged),
         Console(highlight=False),
         lambda line: click.echo(line, err=True),
         force=force,

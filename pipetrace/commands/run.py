@@ -31,10 +31,16 @@ from pipetrace.runner.transport import open_transport
 @click.option(
     "--node", metavar="PATH", help="Run with this node.  [default: that of the recording, else the first on the PATH]"
 )
+@click.option(
+    "--violations",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="LOG",
+    help="Append to LOG what a handler could not do on its stage, for `pipetrace partition --violations LOG`.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing beside what the application says.")
 def command(
     staged: Path, arguments: tuple[str, ...], transport: str, replicas: int | None, stage: str | None, group: str,
-    node: str | None, quiet: bool,
+    node: str | None, violations: Path | None, quiet: bool,
 ) -> int:  # fmt: skip
     """Start a staged application with all its stages.
 
@@ -59,5 +65,6 @@ def command(
         say(app.node_remark)
     with open_transport(transport) as opened:
         return run_in_foreground(
-            app, opened, stage=stage, replicas=replicas, arguments=arguments or None, group=group, say=say
-        )
+            app, opened, stage=stage, replicas=replicas, arguments=arguments or None, group=group,
+            violations=violations, say=say,
+        )  # fmt: skip

@@ -69,6 +69,12 @@ from pipetrace.runner.verify import Verdict, VerifyOptions, verify
 @click.option(
     "--node", metavar="PATH", help="Run with this node.  [default: that of the recording, else the first on the PATH]"
 )
+@click.option(
+    "--violations",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="LOG",
+    help="Append to LOG what a handler could not do on its stage, for `pipetrace partition --violations LOG`.",
+)
 @click.option("--no-measure", is_flag=True, help="Compare only.")
 @click.option(
     "--duration",
@@ -83,8 +89,9 @@ from pipetrace.runner.verify import Verdict, VerifyOptions, verify
 @click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
 def command(
     staged: Path, arguments: tuple[str, ...], requests_path: Path | None, limit: int, transport: str,
-    replicas: int | None, concurrency: int, timeout: float, linger: float, node: str | None, no_measure: bool,
-    duration: float, rounds: int, json_wanted: bool, quiet: bool,
+    replicas: int | None, concurrency: int, timeout: float, linger: float, node: str | None,
+    violations: Path | None, no_measure: bool, duration: float, rounds: int, json_wanted: bool,
+    quiet: bool,
 ) -> int:  # fmt: skip
     """Compare a staged application's answers with the original's.
 
@@ -105,7 +112,8 @@ def command(
         show = not quiet and sys.stderr.isatty()
         options = VerifyOptions(
             clients=concurrency, timeout_s=timeout, linger_s=linger, measure=not no_measure, duration_s=duration,
-            rounds=rounds, arguments=arguments or None, replicas=replicas, say=_progress if show else lambda text: None,
+            rounds=rounds, arguments=arguments or None, replicas=replicas, violations=violations,
+            say=_progress if show else lambda text: None,
         )  # fmt: skip
         try:
             with open_transport(transport) as opened:
