@@ -61,7 +61,7 @@ def emit(
         copy_runtime(folder)
         for file in files:
             _write_source(source, folder, file)
-        _write_records(folder, plan, files, diff)
+        write_records(folder, plan, files, diff)
 
 
 def _write_source(source: Path, folder: Path, file: FileChange) -> None:
@@ -73,9 +73,12 @@ def _write_source(source: Path, folder: Path, file: FileChange) -> None:
     shutil.copystat(original, target)
 
 
-def _write_records(folder: Path, plan: Mapping[str, Any], files: Sequence[FileChange], diff: str) -> None:
+def write_records(
+    folder: Path, plan: Mapping[str, Any], files: Sequence[FileChange], diff: str, *, in_place: bool = False
+) -> None:
+    """Write what the runtime and `run` need beside the sources: plan, source maps, difference and hashes."""
     records = folder / ".pipetrace"
-    records.mkdir()
+    records.mkdir(exist_ok=in_place)
     for file in files:
         _write_json(records / "maps" / f"{file.path}.map", file.source_map, indent=None)
     (records / "changes.diff").write_bytes(diff.encode("utf-8"))
@@ -85,6 +88,7 @@ def _write_records(folder: Path, plan: Mapping[str, Any], files: Sequence[FileCh
     staged = {
         "format": "pipetrace-staged",
         "version": 1,
+        "in_place": in_place,
         "entry": trace["entry"],
         "command": trace["command"],
         "cwd": trace["cwd"],

@@ -13,8 +13,9 @@ from pipetrace.rewriter.check import check_files
 from pipetrace.rewriter.decide import Decisions, decide
 from pipetrace.rewriter.diff import join_diffs, unified_diff
 from pipetrace.rewriter.edit_file import FileChange, rewrite_file
-from pipetrace.rewriter.emit import check_output, emit
+from pipetrace.rewriter.emit import MARKER, check_output, emit
 from pipetrace.rewriter.imported import guard_imports
+from pipetrace.rewriter.in_place import check_in_place, write_in_place
 from pipetrace.rewriter.orders import FileOrders, Orders, orders_of
 from pipetrace.rewriter.package import files_leading_outside, is_dependency, read_recorded, views_of
 from pipetrace.rewriter.refusals import Refusal
@@ -65,13 +66,13 @@ class Rewritten:
         }
 
 
-def rewrite(plan: Plan, source_root: Path, output_dir: Path, *, force: bool = False) -> Rewritten:
-    """Write the staged application of a plan; the source is only read.
+def rewrite(plan: Plan, source_root: Path, output_dir: Path | None, *, force: bool = False) -> Rewritten:
+    """Write the staged application of a plan; the source is only read, unless it is to be changed in place.
 
     Args:
         plan: which handlers move, what is guarded.
         source_root: directory of the package that was recorded.
-        output_dir: directory to make; it may exist if it is empty.
+        output_dir: directory to make; it may exist if it is empty. None: the source itself is changed.
         force: replace a staged application that is there.
 
     Raises PipetraceError if the source is not the one that was recorded, or the directory may not be written.
@@ -81,11 +82,15 @@ def rewrite(plan: Plan, source_root: Path, output_dir: Path, *, force: bool = Fa
         raise PipetraceError(
             f"The application's directory {source_root} is not there; name the right one with --source."
         )
-    if (source_root / ".pipetrace" / "staged.json").is_file():
+    if (source_root / MARKER).is_file():
         raise PipetraceError(
-            f"{source_root} is a staged application itself; name the original's directory with --source."
+            f"{source_root} is a staged application itself; name the original's directory with --source, or take back "
+            "what was rewritten in place with --undo."
         )
-    check_output(output_dir, source_root, force=force)
+    if output_dir is None:
+        check_in_place(source_root)
+    else:
+        check_output(output_dir, source_root, force=force)
     contents = read_recorded(content, source_root)
     orders = orders_of(content)
     own = {path: data for path, data in contents.items() if not is_dependency(path)}
@@ -95,9 +100,12 @@ def rewrite(plan: Plan, source_root: Path, output_dir: Path, *, force: bool = Fa
     files = _rewrite_files(orders, views, decisions, source_root)
     check_files(files)
     diff = join_diffs((file.path, unified_diff(file.path, views[file.path].text, file.text)) for file in files)
-    emit(source_root, output_dir, carried_out(content, decisions), files, diff)
+    if output_dir is None:
+        write_in_place(source_root, carried_out(content, decisions), files, diff)
+    else:
+        emit(source_root, output_dir, carried_out(content, decisions), files, diff)
     return Rewritten(
-        output=output_dir,
+        output=output_dir or source_root,
         files=tuple(files),
         moved=tuple(decisions.moves),
         refusals=decisions.refusals,

@@ -62,6 +62,8 @@ class StagedApp:
     """Ids of the handlers that the plan moves."""
     trace: Path
     plan: Mapping[str, Any]
+    in_place: bool = False
+    """The original itself was rewritten, so there is none beside it."""
 
     @property
     def register(self) -> Path:
@@ -127,14 +129,17 @@ def load_staged(folder: Path, *, check_source: bool = True, node: str | None = N
         raise UsageError(f"{described} or plan.json lacks {error}; run pipetrace rewrite again.") from None
     if not (folder / entry).is_file():
         raise UsageError(f"{folder} lacks its entry script {entry}; run pipetrace rewrite again.")
-    if check_source:
+    in_place = bool(staged.get("in_place"))
+    if in_place:
+        _check_rewritten(staged, folder)
+    elif check_source:
         _check_source(plan, app_root)
     trace = _find_trace(trace, folder, cwd)
     chosen, remark, flags, arguments = _start_of(plan["trace"], command, cwd, app_root / entry, trace, node)
     return StagedApp(
         folder=folder, entry=entry, command=command, cwd=cwd if cwd.is_dir() else Path.cwd(), app_root=app_root,
         node=chosen, node_remark=remark, node_flags=flags, arguments=arguments, stages=stages, moved=moved,
-        trace=trace, plan=plan,
+        trace=trace, plan=plan, in_place=in_place,
     )  # fmt: skip
 
 
@@ -251,6 +256,16 @@ def _check_source(plan: Mapping[str, Any], app_root: Path) -> None:
         if hashlib.sha256(path.read_bytes()).hexdigest() != expected:
             raise PipetraceError(
                 f"{path} has changed since the staged application was made; record, partition and rewrite again."
+            )
+
+
+def _check_rewritten(staged: Mapping[str, Any], folder: Path) -> None:
+    for file in staged.get("files") or ():
+        path = folder / str(file["path"])
+        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != str(file["sha256"]):
+            raise PipetraceError(
+                f"{path} has changed since it was rewritten in place; take the change out, or undo and begin again: "
+                "pipetrace rewrite --undo."
             )
 
 

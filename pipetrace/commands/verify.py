@@ -102,6 +102,11 @@ def command(
     """
     try:
         app = load_staged(staged, node=node)
+        if app.in_place:
+            raise UsageError(
+                f"{staged} was rewritten in place, so there is no original to compare with; make a staged copy "
+                "with pipetrace rewrite -o."
+            )
         path = requests_path or request_file(app)
         if requests_path is None and not path.is_file():
             raise UsageError(
