@@ -12,7 +12,7 @@ from pipetrace.partitioner.graph import Cell, Graph, build_graph
 from pipetrace.partitioner.kernels import fold_light
 from pipetrace.partitioner.mobility import Mobilities
 from pipetrace.partitioner.model import Model, Transport
-from pipetrace.partitioner.names import handler_ids, short
+from pipetrace.partitioner.names import brief, handler_ids, short
 from pipetrace.partitioner.problem import Problem, build_problem
 from pipetrace.partitioner.reach import Reach
 from pipetrace.partitioner.recording import Recording
@@ -60,6 +60,10 @@ class Analysis:
     def name(self, function: int) -> str:
         """A function as a sentence names it."""
         return short(self.recording, function)
+
+    def brief(self, function: int) -> str:
+        """A function in a list of several."""
+        return brief(self.recording, function)
 
     def share(self, cpu_us: float) -> float:
         """Part of the CPU of all handlers."""

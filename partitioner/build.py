@@ -265,7 +265,7 @@ class _Build:
                 return plan.Reason(
                     "owns-state",
                     f"{milliseconds(cost.mean_us)} a call, {share} of the handlers' CPU; its state "
-                    f"`{owned[0].name}` ({owned[0].place}) goes with it.",
+                    f"{owned[0].label} goes with it.",
                 )
             if mobility.form == "kernel":
                 return plan.Reason(

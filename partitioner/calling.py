@@ -129,5 +129,3 @@ def refused_by_call(recording: Recording, facts: Facts, function: Function, http
     return found
 
 
-def plain(klass: str) -> str:
-    return klass.removeprefix("instance:") + " object" if klass.startswith("instance:") else klass

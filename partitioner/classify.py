@@ -22,7 +22,7 @@ import numpy as np
 
 from pipetrace.partitioner.causality import Causality
 from pipetrace.partitioner.graph import Graph
-from pipetrace.partitioner.names import location_key
+from pipetrace.partitioner.names import location_key, noun
 from pipetrace.partitioner.recording import COMPARED, OPAQUE, READ, WRITE, Location, Recording
 
 Class = Literal["state", "init-only", "communication", "resource"]
@@ -31,6 +31,8 @@ CARRIED = frozenset({"http.request", "http.response"})
 """Resources that the runtime carries to a stage."""
 BOUND = frozenset({"socket", "stream", "timer", "emitter"})
 """Resources that stay where they were made."""
+_UNTOLD = frozenset({"plain", "array", "function"})
+"""Classes that do not tell one object from another."""
 _LIBRARY = frozenset({"plain", "function", "module"})
 """What libraries group their functions in."""
 
@@ -86,6 +88,8 @@ class Item:
     """A library changed it at its first use, and never again."""
     steady: tuple[tuple[str, tuple[int, ...]], ...] = ()
     """Of state: the object's own properties that nothing changes, each with the cells that read it."""
+    described: bool = False
+    """Its name is no name of the source, but a noun and mostly a place: 'array made at app.js:7', 'response'."""
 
     @property
     def place(self) -> str:
@@ -95,9 +99,16 @@ class Item:
     @property
     def label(self) -> str:
         """How a sentence names it: its name and, where the name does not tell, its place."""
+        if self.described:
+            return self.mention
         if self.file and f"{self.file}:{self.line}" not in self.name:
             return f"`{self.name}` ({self.file}:{self.line})"
         return f"`{self.name}`"
+
+    @property
+    def mention(self) -> str:
+        """How a sentence names it where its place does not matter."""
+        return f"the {self.name}" if self.described else f"`{self.name}`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -444,7 +455,17 @@ class _Judge:
                 if capture.scope in self._recording.functions and any(shape.klass == wanted for shape in shapes):
                     place = (capture.name, self._recording.file_of(capture.scope), capture.line)
                     votes[place] = votes.get(place, 0) + 1
-        return min(votes, key=lambda place: (-votes[place], place), default=None) if wanted not in CARRIED else None
+        if wanted in CARRIED or wanted in _UNTOLD:
+            return None
+        return min(votes, key=lambda place: (-votes[place], place), default=None)
+
+    def _described(self, gathered: _Gathered, evidence: tuple[Evidence, ...], name: str) -> str:
+        """An object that no variable and no place tells apart, by where it is changed or used."""
+        if not evidence:
+            return name
+        verb = "changed" if gathered.klass == "state" else "used"
+        first = evidence[0]
+        return f"{noun(gathered.first.klass)} {verb} at {self._recording.file_of(first.writer)}:{first.writer_line}"
 
     def result(self) -> Classification:
         """The gathered items, in order of their ids."""
@@ -457,6 +478,8 @@ class _Judge:
             name = self._names[key]
             file, line = self._files.get(first.file, "") if first.file is not None else "", first.line
             module_level = bool(first.root_variable)
+            evidence = tuple(sorted(gathered.evidence, key=_evidence_order))
+            described = first.kind != "variable" and key.endswith(")") and not module_level
             if first.root_variable:
                 file = first.root_variable.rpartition("#")[0]
                 line = self._declared.get((file, self._names[key]), line)
@@ -466,7 +489,10 @@ class _Judge:
                 )
             elif not file:
                 held = self._held_by(gathered)
+                if held is None and key == first.owner:
+                    name = self._described(gathered, evidence, name)
                 if held is not None:
+                    described = False
                     name, file, line = held
                     renamed[key] = f"{file}:{name}@{line} ({first.klass})"
                     renamed[key] = key if renamed[key] in items else renamed[key]
@@ -486,13 +512,14 @@ class _Judge:
                 functions=tuple(sorted(gathered.functions)),
                 cells=tuple(sorted(gathered.cells)),
                 readers=tuple(sorted(gathered.readers)),
-                evidence=tuple(sorted(gathered.evidence, key=_evidence_order)),
+                evidence=evidence,
                 guessed=gathered.any_write and not gathered.seen_write,
                 local=gathered.klass == "state" and not gathered.cross,
                 settled=gathered.settled and gathered.klass == "init-only",
                 steady=tuple((own, tuple(sorted(cells))) for own, cells in sorted(gathered.steady.items()))
                 if gathered.klass == "state"
                 else (),
+                described=described,
             )
         splits = {Split(split.unit, split.other, renamed.get(split.item, split.item)) for split in self._splits}
         return Classification(

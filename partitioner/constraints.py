@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pipetrace.partitioner.calling import REACTIONS, Facts, Size, callees_of, is_connect, plain, refused_by_call
+from pipetrace.partitioner.calling import REACTIONS, Facts, Size, callees_of, is_connect, refused_by_call
 from pipetrace.partitioner.classify import BOUND, CARRIED, Classification
 from pipetrace.partitioner.cutting import kernel_mobility
 from pipetrace.partitioner.global_state import changed_globals, refused_by_globals
 from pipetrace.partitioner.graph import Graph
 from pipetrace.partitioner.kernels import Waits, is_kernel
 from pipetrace.partitioner.mobility import Mobility
-from pipetrace.partitioner.names import short
+from pipetrace.partitioner.names import a_noun, because, noun, short
 from pipetrace.partitioner.places import refused_by_place
 from pipetrace.partitioner.reach import Reach
 from pipetrace.partitioner.recording import Capture, Function, Recording, Shape
@@ -212,7 +212,7 @@ def _refused_by_captures(
             found.append(
                 Refusal(
                     "captures-resource",
-                    f"{short(recording, function.id)} uses `{capture.name}` ({where}), a {bound.klass} that is "
+                    f"{short(recording, function.id)} uses `{capture.name}` ({where}), {a_noun(bound.klass)} that is "
                     "bound to its process.",
                     f"Keep what uses `{capture.name}` in a function of its own.",
                 )
@@ -232,8 +232,8 @@ def _refused_capture(recording: Recording, function: Function, capture: Capture,
         return [
             Refusal(
                 "captures-resource",
-                f"{name} captures `{capture.name}` ({where}), a {bound.klass} that is bound to its process.",
-                f"Pass the data that it takes from `{capture.name}` instead of the {bound.klass}.",
+                f"{name} captures `{capture.name}` ({where}), {a_noun(bound.klass)} that is bound to its process.",
+                f"Pass the data that it takes from `{capture.name}` instead of the {noun(bound.klass)}.",
             )
         ]
     is_function = capture.kind == "function" or any(shape.klass == "function" for shape in shapes)
@@ -248,11 +248,11 @@ def _refused_capture(recording: Recording, function: Function, capture: Capture,
         ]
     for shape in shapes:
         if not shape.sendable and shape.klass not in CARRIED and shape.klass != "function":
-            why = f": {shape.why}" if shape.why else ""
             return [
                 Refusal(
                     "captures-unsendable",
-                    f"{name} captures `{capture.name}` ({where}), a {plain(shape.klass)} that cannot be sent{why}.",
+                    f"{name} captures `{capture.name}` ({where}), {a_noun(shape.klass)} that cannot be "
+                    f"sent{because(shape)}.",
                     f"Pass the data that it takes from `{capture.name}` instead.",
                 )
             ]
@@ -268,12 +268,11 @@ def _refused_by_arguments(
         for shape in shapes:
             unsendable = not shape.sendable and shape.klass not in CARRIED and shape.klass != "function"
             if shape.klass in BOUND or unsendable:
-                why = f": {shape.why}" if shape.why else ""
                 return [
                     Refusal(
                         "argument-unsendable",
-                        f"{name} is called with a {plain(shape.klass)} as argument {position + 1} ({where}), "
-                        f"which cannot be sent{why}.",
+                        f"{name} is called with {a_noun(shape.klass)} as argument {position + 1} ({where}), "
+                        f"which cannot be sent{because(shape)}.",
                         "Pass data instead, and keep the object with the caller.",
                     )
                 ]
@@ -295,7 +294,7 @@ def _refused_by_result(recording: Recording, function: Function, http: bool) -> 
         return []
     for shape in recording.slot(function.id, "return"):
         if not shape.sendable and shape.klass not in CARRIED and shape.klass != "function":
-            what = "something" if shape.klass == "promise" else f"a {plain(shape.klass)}"
+            what = "something" if shape.klass == "promise" else f"{a_noun(shape.klass)}"
             return [
                 Refusal(
                     "result-unsendable",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pipetrace.partitioner.calling import REACTIONS, Facts, Size, callees_of, is_connect, plain, refused_by_call
+from pipetrace.partitioner.calling import REACTIONS, Facts, Size, callees_of, is_connect, refused_by_call
 from pipetrace.partitioner.kernels import Waits, unsendable
 from pipetrace.partitioner.mobility import Mobility, Wait
-from pipetrace.partitioner.names import short
+from pipetrace.partitioner.names import a_noun, because, short
 from pipetrace.partitioner.places import refused_by_place
 from pipetrace.partitioner.recording import Function, Recording, Shape
 from pipetrace.partitioner.refusal import Refusal
@@ -49,23 +49,21 @@ def _refused_data(
     for position, shapes in enumerate(arguments):
         shape = unsendable(shapes)
         if shape is not None:
-            why = f": {shape.why}" if shape.why else ""
             return [
                 Refusal(
                     "argument-unsendable",
-                    f"{name} is given a {plain(shape.klass)} as argument {position + 1} ({where}), which is no "
-                    f"data{why}.",
+                    f"{name} is given {a_noun(shape.klass)} as argument {position + 1} ({where}), which is no "
+                    f"data{because(shape)}.",
                     "Pass data instead.",
                 )
             ]
     shape = unsendable(result)
     if shape is None:
         return []
-    why = f": {shape.why}" if shape.why else ""
     return [
         Refusal(
             "result-unsendable",
-            f"{name} returns a {plain(shape.klass)} ({where}), which is no data{why}.",
+            f"{name} returns {a_noun(shape.klass)} ({where}), which is no data{because(shape)}.",
             "Let it return data.",
         )
     ]

@@ -88,5 +88,5 @@ def _nothing(analysis: Analysis, problem: Problem, solution: Solution) -> str:
     name, mean = analysis.name(busiest.function), milliseconds(busiest.mean_us)
     part = phrase(analysis, found[0])
     shared = [item for item in analysis.ties_of.get(busiest.function, ()) if item.klass == "state"]
-    more = f" and uses `{shared[0].name}` ({shared[0].place}), which is state" if shared else ""
+    more = f" and uses {shared[0].label}, which is state" if shared else ""
     return f"Nothing to gain: {part}; the busiest, {name}, takes {mean}{more}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pipetrace.partitioner.recording import Function, Location, Recording
+from pipetrace.partitioner.recording import Function, Location, Recording, Shape
 
 
 def handler_ids(recording: Recording) -> dict[int, str]:
@@ -34,14 +34,45 @@ def short(recording: Recording, function: int) -> str:
     if info.name:
         return f"`{info.name}`"
     given = recording.ruptures.get(function, ())
-    what = f"the function handed to `{given[0].callee}`" if given else "the function"
+    outer = [name for one in recording.ancestors(function) if (name := recording.functions[one].name)]
+    if given:
+        what = f"the function handed to `{given[0].callee}`"
+    else:
+        what = f"the unnamed function in `{outer[0]}`" if outer else "the unnamed function"
     return f"{what} at {path}:{info.line}"
+
+
+def brief(recording: Recording, function: int) -> str:
+    """A function in a list of several: its name or where it stands."""
+    info = recording.functions[function]
+    return short(recording, function) if info.name else f"{recording.files[info.file].path}:{info.line}"
+
+
+_NOUNS = {"plain": "object", "http.request": "request", "http.response": "response", "typedarray": "typed array"}
+
+
+def noun(klass: str) -> str:
+    """A class of values as a sentence names one: 'object', 'array', 'Cart object', 'response'."""
+    if klass.startswith("instance:"):
+        return f"{klass.removeprefix('instance:')} object"
+    return _NOUNS.get(klass, klass)
+
+
+def a_noun(klass: str) -> str:
+    """The noun with its article."""
+    word = noun(klass)
+    return f"{'an' if word[:1].lower() in 'aeiou' else 'a'} {word}"
 
 
 def place(recording: Recording, function: int) -> str:
     """'file:line' of a function."""
     info = recording.functions[function]
     return f"{recording.files[info.file].path}:{info.line}"
+
+
+def because(shape: Shape) -> str:
+    """Why a value cannot be sent, as the end of a sentence that names its class."""
+    return f": {shape.why}" if shape.why and shape.why != a_noun(shape.klass) else ""
 
 
 def location_key(
@@ -63,7 +94,7 @@ def location_key(
             return f"{file}:{location.name}", location.name
         return f"{file}:{location.name}@{location.line}", location.name
     if by_chain:
-        return f"({location.klass})", location.klass
+        return f"({location.klass})", noun(location.klass)
     if file:
-        return f"{file}:{location.line} ({location.klass})", f"{location.klass} made at {file}:{location.line}"
+        return f"{file}:{location.line} ({location.klass})", f"{noun(location.klass)} made at {file}:{location.line}"
     return location.owner, location.owner

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pipetrace.partitioner.analysis import Analysis
 from pipetrace.partitioner.classify import Item
 from pipetrace.partitioner.graph import Cell
+from pipetrace.partitioner.names import a_noun
 from pipetrace.partitioner.refusal import Refusal
 
 _STORE = (
-    "Move `{name}` to a store that all stages reach, or cut the heavy part that does not need it into an async "
+    "Move {name} to a store that all stages reach, or cut the heavy part that does not need it into an async "
     "function of its own."
 )
 
@@ -67,15 +68,15 @@ def _enclosing(analysis: Analysis, unit: int, moved: frozenset[int]) -> int | No
 
 def _by_item(analysis: Analysis, unit: int, item: Item) -> Refusal:
     name = analysis.name(unit)
-    remedy = _STORE.format(name=item.name)
+    remedy = _STORE.format(name=item.mention)
     through = _through(analysis, unit, item)
     others = _partners(analysis, unit, item)
     what = item.label
     if item.klass == "resource":
         return Refusal(
             "captures-resource",
-            f"{name}{through} uses {what}, a {item.object_class} that is bound to the process that made it.",
-            f"Keep what uses `{item.name}` in a function of its own, and move the rest.",
+            f"{name}{through} uses {what}, {a_noun(item.object_class)} that is bound to the process that made it.",
+            f"Keep what uses {item.mention} in a function of its own, and move the rest.",
         )
     if others:
         sentence = f"{name}{through} shares {what} with {listed(others)}, so they stay together."
@@ -102,7 +103,7 @@ def _partners(analysis: Analysis, unit: int, item: Item) -> list[str]:
     for number in item.cells:
         path = analysis.graph.cells[number].path
         if path and unit not in path:
-            found.setdefault(analysis.name(path[-1]))
+            found.setdefault(analysis.brief(path[-1]))
     return list(found)
 
 

@@ -146,7 +146,7 @@ def _candidates(analysis: Analysis, problem: Problem, chosen: Solution) -> list[
 
 
 def _what_if(analysis: Analysis, items: list[str], machines: int, speedup: float, now: float) -> plan.WhatIf:
-    named = [f"`{analysis.classes.items[item].name}` ({analysis.classes.items[item].place})" for item in items]
+    named = [analysis.classes.items[item].label for item in items]
     resource = all(analysis.classes.items[item].klass == "resource" for item in items)
     verb = "were" if len(named) > 1 else "was"
     change = "kept out of the heavy handlers" if resource else "moved to a store"

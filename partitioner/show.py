@@ -45,8 +45,9 @@ def _table(*columns: str) -> Table:
 def _stages(plan: Plan, console: Console) -> None:
     _title(console, "Stages")
     table = _table("stage", ">replicas", ">load of each", "owns")
+    names = {state.id: f"the {_what(state)}" for state in plan.state if _what(state) != state.id}
     for stage in plan.stages:
-        owns = listed([f"`{name}`" for name in stage.owns], most=4)
+        owns = listed([names.get(name, f"`{name}`") for name in stage.owns], most=4)
         table.add_row(stage.id, str(stage.replicas), f"{stage.load:.2f}", Text(owns))
     console.print(table)
 
@@ -90,10 +91,15 @@ def _state(plan: Plan, console: Console, every: bool) -> None:
             first = state.evidence[0]
             seen = f"{_short(first.writer)}:{first.writer_line} writes, {_short(first.reader)}:{first.reader_line} uses"
         used = listed([_short(handler) for handler in state.handlers])
-        table.add_row(Text(state.id), state.klass, _owner(state), Text(used), Text(seen))
+        table.add_row(Text(_what(state)), state.klass, _owner(state), Text(used), Text(seen))
     console.print(table)
     if not every and len(shown) > _MOST_STATE:
         console.print(Text(f"and {len(shown) - _MOST_STATE} more; --all lists them", style="dim"))
+
+
+def _what(state: State) -> str:
+    """What tells a state apart: its id, or a description where it has no name in the source."""
+    return state.name if " " in state.name or state.id.startswith("(") else state.id
 
 
 def _owner(state: State) -> str:

@@ -178,6 +178,19 @@ def test_the_first_calls_of_a_function_are_sampled_whatever_sampling_has_cost(ru
     assert ("tick", "variable", "late.js:kept", "rw", "direct") in run.accesses()
 
 
+def test_each_kind_of_event_is_sampled_whatever_the_budget(tmp_path: Path) -> None:
+    (tmp_path / "sampling.js").write_text(
+        "const { Sampling } = require(process.argv[2] + '/sampling.js')\n"
+        "const sampling = new Sampling('sampled')\n"
+        "sampling.spent(10_000, true)\n"
+        "const ask = event => Array.from({ length: 9 }, () => sampling.wants(1, event)).filter(Boolean).length\n"
+        "console.log(JSON.stringify([ask('GET /a'), ask('GET /b'), ask('GET /a')]))\n"
+    )
+    done = subprocess.run(["node", "sampling.js", str(AGENT.parent)], cwd=tmp_path, capture_output=True, text=True,
+                          timeout=DEADLINE_S)  # fmt: skip
+    assert json.loads(done.stdout) == [5, 3, 0]
+
+
 def test_each_tick_of_a_timer_is_a_chain(runner: Runner) -> None:
     runner.write("tick.js", "let n = 0; const t = setInterval(function tick () { if (++n === 3) clearInterval(t) }, 1)")
     run = runner.record("tick.js")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,12 @@ class Drawing:
     def object(self, name: str, *, klass: str = "plain", line: int = 1, born_init: bool = False) -> int:
         """A property of an object that no module-level variable leads to."""
         return self._location("property", name, klass, line=line, born_init=born_init)
+
+    def found(self, name: str, *, klass: str = "plain") -> int:
+        """A property of an object that was met after it had been made where nobody watched."""
+        number = self._location("property", name, klass, line=0, born_init=True, owner=f"object #{name} ({klass})")
+        self.locations[number] = dataclasses.replace(self.locations[number], file=None)
+        return number
 
     def own(self, name: str, variable: str, *, klass: str = "plain", line: int = 1) -> int:
         """A property of the object that a module-level variable holds."""

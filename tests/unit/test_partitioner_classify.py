@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pipetrace.partitioner.classify import Classification, Evidence, Item, classify
 from pipetrace.partitioner.graph import build_graph
+from pipetrace.partitioner.names import a_noun, brief, short
 from tests.unit.partitioner_fixture import Drawing
 
 
@@ -182,3 +183,43 @@ def test_objects_from_one_place_are_one_item() -> None:
         draw.touch(draw.run(get), "rw", session)
         draw.touch(draw.run(get), "rw", session)
     assert list(_classify(draw).items) == ["app.js:12 (instance:Session)"]
+
+
+def test_an_object_without_a_name_is_described_by_where_it_is_changed() -> None:
+    draw = Drawing()
+    get, put = draw.function("get"), draw.function("put")
+    for function in (get, put):
+        draw.capture(function, "options")
+        draw.shape(function, "capture:options", "plain")
+    table = draw.found("7")
+    draw.touch(draw.run(put), "w", table, line=30)
+    draw.touch(draw.run(get), "r", table, line=20)
+    item = next(iter(_classify(draw).items.values()))
+    assert item.id == "object #7 (plain)"
+    assert item.label == item.mention == "the object changed at app.js:30"
+
+
+def test_an_object_of_a_class_of_its_own_is_named_by_the_variable_that_holds_one() -> None:
+    draw = Drawing()
+    get, put = draw.function("get"), draw.function("put")
+    for function in (get, put):
+        draw.capture(function, "cart", line=3)
+        draw.shape(function, "capture:cart", "instance:Cart")
+    table = draw.found("7", klass="instance:Cart")
+    draw.touch(draw.run(put), "w", table, line=30)
+    draw.touch(draw.run(get), "r", table, line=20)
+    item = next(iter(_classify(draw).items.values()))
+    assert item.label == "`cart` (app.js:3)"
+
+
+def test_a_function_without_a_name_is_told_by_what_it_was_handed_to_or_stands_in() -> None:
+    draw = Drawing()
+    make = draw.function("make", at_init=False)
+    inner = draw.function("", parent=make, at_init=False, line=7)
+    given, alone = draw.function("", line=8), draw.function("", at_init=False, line=9)
+    recording = draw.recording()
+    assert short(recording, inner) == "the unnamed function in `make` at app.js:7"
+    assert short(recording, given) == "the function handed to `app.get` at app.js:8"
+    assert short(recording, alone) == "the unnamed function at app.js:9"
+    assert brief(recording, given) == "app.js:8"
+    assert (a_noun("plain"), a_noun("instance:Cart"), a_noun("http.request")) == ("an object", "a Cart object", "a request")

@@ -145,7 +145,7 @@ function open(id, at, flags) {
   frame.flags = flags;
   if (frame.up === null) causality.begin(frame);
   else causality.descend(frame, frame.up);
-  frame.sampled = flags === INIT ? state.memory !== 'off' : frame.chain.kept && state.sampling.wants(id);
+  frame.sampled = flags === INIT ? state.memory !== 'off' : frame.chain.kept && state.sampling.wants(id, frame.chain.event);
   frame.wantsShape = flags !== INIT && wantsShape(id);
   if (flags !== INIT && (frame.wantsShape || frame.up === null)) $pxq = 1;
   ids[at] = id;
