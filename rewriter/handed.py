@@ -14,6 +14,12 @@ from pipetrace.rewriter.view import FileView
 
 _EVENT = re.compile(r"on[a-z]+")
 """Properties that hold a listener, whose result nobody uses."""
+_EITHER = {
+    "LogicalExpression": ("left", "right"),
+    "ConditionalExpression": ("consequent", "alternate"),
+    "AssignmentExpression": ("right",),
+}
+"""Expressions whose value is that of a part."""
 _INTO = frozenset({"assign", "defineProperty", "defineProperties"})
 
 
@@ -58,6 +64,10 @@ def _makes_function(view: FileView, function: FunctionInfo, value: Node) -> bool
     """Tell whether a value is, or directly holds, a function that is made while the handler runs."""
     if value.type in FUNCTION_TYPES or value.type == "ClassExpression":
         return True
+    if value.type in _EITHER:
+        return any(_makes_function(view, function, getattr(value, part)) for part in _EITHER[value.type])
+    if value.type == "ArrayExpression":
+        return any(_makes_function(view, function, element) for element in value.elements if element is not None)
     if value.type == "ObjectExpression":
         return any(
             member.type == "Property" and _makes_function(view, function, member.value) for member in value.properties

@@ -10,7 +10,7 @@ const ending = require('./ending.js');
 const { errors } = require('./errors.js');
 const { handlers } = require('./handlers.js');
 const init = require('./init.js');
-const { watchListeners } = require('./isolate.js');
+const { watchAnswerers, watchListeners } = require('./isolate.js');
 const metrics = require('./metrics.js');
 const { Peer } = require('./peer.js');
 const { replicaCounts } = require('./plan.js');
@@ -240,6 +240,7 @@ function become(makeTransport, entryFile, env) {
   const dispatcher = new Dispatcher();
   context.dispatcher = dispatcher;
   watchErrors();
+  watchAnswerers();
   watchListeners((index) => {
     for (const tell of awaited.get(index) || []) tell(index);
     awaited.delete(index);

@@ -7,6 +7,8 @@
 
 const dgram = require('node:dgram');
 const fs = require('node:fs');
+const http = require('node:http');
+const https = require('node:https');
 const net = require('node:net');
 const path = require('node:path');
 const timers = require('node:timers');
@@ -63,6 +65,19 @@ function watchListeners(added) {
       }
       return result;
     });
+  }
+}
+
+/** Remembers what answers the requests of servers, in the order of registration, which is the same on every stage. */
+function watchAnswerers() {
+  for (const proto of /** @type {any[]} */ ([http.Server.prototype, https.Server.prototype])) {
+    for (const name of ['on', 'addListener']) {
+      const original = proto[name];
+      patch(proto, name, /** @this {any} @param {any[]} args */ function (...args) {
+        if (args[0] === 'request' && typeof args[1] === 'function' && !(OWN in this)) program.addAnswerer(args[1]);
+        return Reflect.apply(original, this, args);
+      });
+    }
   }
 }
 
@@ -229,6 +244,7 @@ function hideThread() {
 function isolate(outside, facts) {
   passErrors(outside);
   silenceListeners(outside.listen);
+  watchAnswerers();
   silenceTimers();
   silenceOutput(outside, facts.terminal);
   silenceProcess(outside, facts.thread);
@@ -247,4 +263,4 @@ function isolate(outside, facts) {
   activity.enterWith('init');
 }
 
-module.exports = { isolate, watchListeners, listening, sourcesHere };
+module.exports = { isolate, watchAnswerers, watchListeners, listening, sourcesHere };

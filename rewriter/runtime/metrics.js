@@ -105,11 +105,12 @@ function prometheus() {
 function serve(port) {
   if (!port) return;
   const http = require('node:http');
-  const server = http.createServer((_request, response) => {
+  const server = http.createServer();
+  Object.defineProperty(server, Symbol.for('pipetrace.own'), { value: true });
+  server.on('request', (_request, response) => {
     response.setHeader('Content-Type', 'text/plain; version=0.0.4; charset=utf-8');
     response.end(prometheus());
   });
-  Object.defineProperty(server, Symbol.for('pipetrace.own'), { value: true });
   server.on('error', (error) => require('./violations.js').note(`no metrics on port ${port}: ${error.message}.`));
   server.listen(Number(port), process.env.PIPETRACE_METRICS_HOST || '127.0.0.1').unref();
 }

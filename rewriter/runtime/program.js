@@ -16,6 +16,7 @@ const runtimeErrors = require('./errors.js');
 const MAX_OBJECTS = 200_000;
 const MAX_ELEMENTS = 2_000;
 const MAX_REBUILDS = 3;
+const MAX_ANSWERERS = 100;
 const SEPARATOR = '\u0001';
 const BUILTINS = ['http', 'https', 'net', 'stream', 'events', 'url', 'util', 'fs', 'path', 'buffer', 'crypto', 'zlib',
   'querystring', 'string_decoder', 'os', 'tls', 'dns', 'timers', 'perf_hooks', 'async_hooks', 'assert', 'dgram',
@@ -36,6 +37,8 @@ const resolved = new Map();
 const bindings = new Map();
 /** @type {any[]} servers in order of listen() */
 const servers = [];
+/** @type {Function[]} listeners for requests, in order of their registration */
+const answerers = [];
 /** @type {Map<string, any>} values of $pt.handler by id */
 const handlerValues = new Map();
 /** @type {WeakSet<object>} values of $pt.state: indexed, but their content is not */
@@ -57,6 +60,15 @@ function valueOf(location) {
 /** @param {any} server */
 function addServer(server) {
   if (!servers.includes(server)) servers.push(server);
+}
+
+/**
+ * What answers the requests of a server leads to the prototypes that a framework gives them, also where a library has put
+ * itself between the two.
+ * @param {Function} listener
+ */
+function addAnswerer(listener) {
+  if (answerers.length < MAX_ANSWERERS && !answerers.includes(listener)) answerers.push(listener);
 }
 
 /** @param {string} file @returns {string} the same on every machine */
@@ -108,6 +120,7 @@ function rootOf(root) {
     case 'h:': return handlerValues.get(name);
     case 'r:': return runtimeErrors;
     case 's:': return servers[Number(name)];
+    case 'a:': return answerers[Number(name)];
     case 'm:': {
       if (!modules.has(name)) readModules();
       const module = modules.get(name);
@@ -124,6 +137,7 @@ function roots() {
     ...[...bindings.keys()].map((name) => `v:${name}`),
     ...[...handlerValues.keys()].map((id) => `h:${id}`),
     ...servers.map((_server, position) => `s:${position}`),
+    ...answerers.map((_listener, position) => `a:${position}`),
     ...[...modules.keys()].map((key) => `m:${key}`),
   ]];
 }
@@ -178,7 +192,7 @@ function expand(map, queue, object, node) {
 
 /** @returns {number} grows while the program is still starting */
 function extent() {
-  let known = servers.length + handlerValues.size + Object.keys(require.cache).length;
+  let known = servers.length + answerers.length + handlerValues.size + Object.keys(require.cache).length;
   for (const getter of bindings.values()) if (attempt(getter) !== undefined) known += 1;
   return known;
 }
@@ -284,5 +298,5 @@ function signature(value) {
 }
 
 module.exports = {
-  addBindings, addServer, servers, handlerValues, stateValues, stubbed, buildIndex, valueOf, pathOf, pathOfPrototype, resolve, signature,
+  addBindings, addServer, addAnswerer, servers, handlerValues, stateValues, stubbed, buildIndex, valueOf, pathOf, pathOfPrototype, resolve, signature,
 };

@@ -46,6 +46,7 @@ CASES: dict[str, Case] = {
     "fastify": ("fastify.js", {}, [*gets("/a?x=1", "/send", "/late", "/ret", "/retreply", "/throw", "/sthrow", "/stream", "/redir", "/p/1",
                                          "/raw", "/nf", "/nope"), ("POST /json HTTP/1.1\nContent-Type: application/json", b'{"a":1}')]),
     "connect": ("connect.js", {}, gets("/a/b?x=1", "/mw", "/throw", "/next", "/static/big.txt", "/nope")),
+    "between": ("between.js", {}, gets("/a?x=1", "/nope")),
     "polka": ("polka.js", {}, gets("/a?x=1", "/p/7", "/next", "/nope")),
     "restify": ("restify.js", {}, [*gets("/a?x=1", "/txt", "/err", "/async", "/raw", "/nope"),
                                    ("POST /json HTTP/1.1\nContent-Type: application/json", b'{"a":1}'), ("HEAD /a HTTP/1.1", b"")]),

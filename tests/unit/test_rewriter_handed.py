@@ -18,6 +18,11 @@ from tests.unit.rewriter_fixture import rewritten
         ("{ req.end = res.end.bind(res); next(); }", "req.end"),
         ("{ Object.assign(req, { tell: () => 1 }); next(); }", "req"),
         ("{ Object.defineProperty(req, 'now', { get() { return 1; } }); next(); }", "req"),
+        ("{ res.report = res.report || function () {}; next(); }", "res.report"),
+        ("{ res.report ??= () => 1; next(); }", "res.report"),
+        ("{ req.pick = req.admin ? () => 1 : null; next(); }", "req.pick"),
+        ("{ req.a = req.b = () => 1; next(); }", "req.a"),
+        ("{ req.all = [() => 1]; next(); }", "req.all"),
         ("{ after(() => { req['x'] = () => 1; }); }", "req['x']"),
     ],
 )
