@@ -29,6 +29,8 @@ class Inspection:
         self._wake = threading.Event()
         self._stop = False
         self._exiting = self._leaving = False
+        self._context = 1
+        """The inspector's number of the application's own global object."""
         self._begun_ns = 0
         """When the profile that is being taken began; 0 while none is."""
         self._ended_ns = 0
@@ -73,9 +75,12 @@ class Inspection:
             session.close()
 
     def _follow(self, session: Session) -> None:
+        session.listen("Runtime.executionContextCreated", self._on_context)
         session.call("Runtime.enable")
+        session.drain()
         session.listen("Runtime.bindingCalled", self._on_binding)
-        session.call("Runtime.addBinding", name="$pxExit")
+        # Without the context it would appear among the globals of every context that the application makes, too.
+        session.call("Runtime.addBinding", name="$pxExit", executionContextId=self._context)
         # A process that signals itself runs its end at once, without an exit event, and waits for us to leave.
         session.listen("NodeRuntime.waitingForDisconnect", lambda params: self._leave())
         session.call("NodeRuntime.notifyWhenWaitingForDisconnect", enabled=True)
@@ -124,6 +129,11 @@ class Inspection:
     def _leave(self) -> None:
         self._leaving = True
         self._wake.set()
+
+    def _on_context(self, params: dict[str, Any]) -> None:
+        context = params.get("context") or {}
+        if (context.get("auxData") or {}).get("isDefault"):
+            self._context = int(context["id"])
 
     def _on_binding(self, params: dict[str, Any]) -> None:
         if params.get("name") == "$pxExit":

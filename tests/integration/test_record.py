@@ -426,6 +426,19 @@ def test_bad_input(place: Place, options: list[str], script: str, status: int, s
     assert place.left_over() == []
 
 
+def test_contexts_that_the_application_makes_are_as_without_the_recorder(place: Place) -> None:
+    place.write(
+        "contexts.js",
+        "const names = () => Object.getOwnPropertyNames(require('vm').runInNewContext('globalThis'));\n"
+        "require('http').createServer((req, res) => {\n"
+        "  console.log(names().filter((name) => /^\\$/.test(name)).join(), names().length > 50);\n"
+        "  res.end();\n"
+        "}).listen(0, '127.0.0.1');\n",
+    )
+    done = place.record(*load(3), "-o", "t.duckdb", "node", "contexts.js")
+    assert (done.returncode, done.stdout) == (0, " true\n" * 3)
+
+
 @pytest.mark.parametrize("options", [[], ["--on-port", "true"]])
 def test_a_taken_port_is_named(place: Place, options: list[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
