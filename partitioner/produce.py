@@ -23,6 +23,8 @@ from pipetrace.partitioner.show import show_plan
 Say = Callable[[str], None]
 
 STANDARD_OUTPUT = Path("-")
+_SETTLED_S = 1.0
+"""CPU of moved handlers from which costs are taken for those of compiled code."""
 
 
 def produce_plan(
@@ -59,6 +61,12 @@ def produce_plan(
     lost = int(recording.meta.get("lost_records") or 0)
     if lost:
         say(f"The recording lost {lost} records, so accesses may be missing; record again with less load.")
+    worked_s = sum(handler.cpu_us * handler.calls for handler in plan.handlers if handler.decision == "moved") / 1e6
+    if plan.moved and worked_s < _SETTLED_S:
+        say(
+            f"What moves took only {worked_s:.2g} s of CPU in this recording, mostly in code that the engine had not "
+            "compiled yet: costs and gain are estimated too high. Record some seconds of full load."
+        )
     known = {handler.id for handler in plan.handlers}
     for name in dict.fromkeys(violation.handler for violation in options.violations if violation.handler not in known):
         say(f"A violation names `{name}`, which did not run in this recording; record a load that reaches it.")

@@ -76,6 +76,18 @@ def test_recursion_does_not_lengthen_the_path() -> None:
     assert _cells(draw) == {("walk",): (4000, 1)}
 
 
+def test_costs_are_those_of_the_later_half_where_it_is_cheaper() -> None:
+    draw = Drawing()
+    page, search = draw.function("page"), draw.function("search")
+    draw.run(page, ms=90, sampled=True)
+    for number in range(10):
+        draw.run(page, ms=8 if number < 5 else 2, sampled=False)
+        draw.run(search, ms=1 if number < 5 else 3, sampled=False)
+    units = build_graph(draw.recording()).units
+    assert (units[page].calls, round(units[page].mean_us)) == (11, 2000), "compiled meanwhile, or its caches are full"
+    assert (units[search].calls, round(units[search].mean_us)) == (10, 2000), "dearer with the data that it searches"
+
+
 def test_costs_come_from_invocations_that_were_not_sampled() -> None:
     draw = Drawing()
     page = draw.function("page")
