@@ -7,7 +7,6 @@ import pytest
 _DIFFERENTIAL = "test_differential.py::test_random_programs_do_the_same_when_they_are_staged"
 OPEN = {
     f"{_DIFFERENTIAL}[25-some]": "not analysed",
-    "test_run.py::test_over_nats_the_stages_run_beside_the_entry_start_again_and_end_with_it": "failed once, under load",
 }
 """End of a test's id → what is known."""
 

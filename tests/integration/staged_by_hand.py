@@ -41,9 +41,8 @@ def stage_by_hand(
 WORKER = """
 const http = require('http');
 const work = (req, res) => {
-  if (req.url === '/die') process.kill(process.pid, 'SIGKILL');
   res.setHeader('X-Work', 'done');
-  res.end(req.url === '/who' ? `${process.env.PIPETRACE_STAGE} ${process.pid}` : `worked on ${req.method} ${req.url}`);
+  res.end(req.url === '/who' ? process.env.PIPETRACE_STAGE : `worked on ${req.method} ${req.url}`);
 };
 http.createServer((req, res) => { work(req, res); }).listen(0, '127.0.0.1', function () {
   console.log(this.address().port);

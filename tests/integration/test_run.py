@@ -111,6 +111,16 @@ def ask_until(port: int, wanted: Callable[[str], bool]) -> str:
     return answers[-1]
 
 
+def stage_processes(parent: int) -> list[psutil.Process]:
+    """The running processes of stages that a `pipetrace run` has started."""
+    found = []
+    for child in psutil.Process(parent).children():
+        with contextlib.suppress(psutil.Error):
+            if child.environ().get("PIPETRACE_STAGE") == "stage1" and child.status() != psutil.STATUS_ZOMBIE:
+                found.append(child)
+    return found
+
+
 @pytest.mark.nats
 @pytest.mark.skipif(shutil.which("nats-server") is None, reason="nats-server is not installed")
 def test_over_nats_the_stages_run_beside_the_entry_start_again_and_end_with_it(tmp_path: Path) -> None:
@@ -118,15 +128,16 @@ def test_over_nats_the_stages_run_beside_the_entry_start_again_and_end_with_it(t
         process = start(stage_one_handler(tmp_path), "--transport", broker.url)
         assert process.stdout is not None
         port = int(process.stdout.readline())
-        first = ask_until(port, lambda answer: answer.startswith("stage1"))
-        assert first.startswith("stage1 ")
-        ask(port, "/die")
-        second = ask_until(port, lambda answer: answer.startswith("stage1") and answer != first)
-        assert second.startswith("stage1 ")
+        assert ask_until(port, lambda answer: answer == "stage1") == "stage1"
+        (first,) = stage_processes(process.pid)
+        # From outside: the stage itself has the application's process id, as its program must see.
+        first.kill()
+        assert wait_until(lambda: bool(stage_processes(process.pid)), 30.0)
+        assert ask_until(port, lambda answer: answer == "stage1") == "stage1"
+        (second,) = stage_processes(process.pid)
         assert second != first
         process.terminate()
         _, err = process.communicate(timeout=30)
         assert process.returncode == 128 + signal.SIGTERM
         assert "a process of stage1 ended with signal 9; starting it again" in err
-        pid = int(second.split()[1])
-        assert wait_until(lambda: not psutil.pid_exists(pid), 10.0)
+        assert wait_until(lambda: not second.is_running(), 10.0)
