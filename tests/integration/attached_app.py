@@ -70,6 +70,9 @@ ANSWERS = {
     "/thrown": (503, b"caught sync 2"),
 }
 
+_ROUNDS = 20
+"""How often each client asks for all it asks for while the load of a recording runs."""
+
 
 class AttachedApp:
     """The application under a version of Node.js; use it as a context manager."""
@@ -121,9 +124,15 @@ class AttachedApp:
 
 
 class Clients:
-    """Two clients that ask on and on, and keep what they were told; use it as a context manager."""
+    """Two clients that ask on and on, and keep what they were told; use it as a context manager.
 
-    def __init__(self, app: AttachedApp) -> None:
+    `load` is a command for `--on-port` that ends when both have asked for everything several times since it began.
+    """
+
+    def __init__(self, app: AttachedApp, folder: Path) -> None:
+        self._begun, self._enough = folder / "begun", folder / "enough"
+        self.load = f"touch {self._begun}; until [ -e {self._enough} ]; do sleep 0.05; done"
+        self._rounds: dict[str, int] = {}
         self.answers: dict[str, set[tuple[int, bytes]]] = {path: set() for path in ANSWERS}
         self.counts: list[int] = []
         self.failures: list[str] = []
@@ -143,8 +152,16 @@ class Clients:
         for thread in self._threads:
             thread.join()
 
+    def _note(self, client: str) -> None:
+        """Count the rounds of a client since the load began."""
+        if self._begun.exists():
+            self._rounds[client] = self._rounds.get(client, 0) + 1
+            if len(self._rounds) == 2 and min(self._rounds.values()) > _ROUNDS:
+                self._enough.touch()
+
     def _ask(self) -> None:
         while not self._over.is_set():
+            self._note("ask")
             for path, told in self.answers.items():
                 try:
                     told.add(self._app.get(path))
@@ -153,6 +170,7 @@ class Clients:
 
     def _count(self) -> None:
         while not self._over.is_set():
+            self._note("count")
             try:
                 self.counts.append(self._app.count())
             except (OSError, http.client.HTTPException) as error:

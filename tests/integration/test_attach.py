@@ -43,8 +43,8 @@ def test_a_running_application_is_recorded_and_left_as_it_was(version: str, modu
     with AttachedApp(version, tmp_path / "app", module=module) as app:
         assert app.count() == 1
         ports = listening(app.process.pid)
-        with Clients(app) as clients:
-            done = attach(app.process.pid, "--duration", 1.5, "-o", trace, "--json")
+        with Clients(app, tmp_path) as clients:
+            done = attach(app.process.pid, "--on-port", clients.load, "-o", trace, "--json")
         assert done.returncode == 0, done.stderr
         wait_until_only(app.process.pid, ports)
         assert clients.failures == []
