@@ -184,7 +184,16 @@ def _node_red(package: Path, cwd: Path) -> Started:
 
 def _mathoid(package: Path, cwd: Path) -> Started:
     source = (package / "config.dev.yaml").read_text(encoding="utf-8")
-    config = source.replace("num_workers: 1", "num_workers: 0").replace("port: 10044", f"port: {_free_port()}")
+    # The module's path is relative to where the service runner guesses the application to be.
+    replaced = {
+        "num_workers: 1": "num_workers: 0",
+        "port: 10044": f"port: {_free_port()}",
+        "level: trace": "level: fatal",
+        "module: ./app.js": f"module: {package / 'app.js'}",
+    }
+    config = source
+    for old, new in replaced.items():
+        config = config.replace(old, new)
     (cwd / "config.yaml").write_text(config, encoding="utf-8")
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     formulas = ("E%3Dmc%5E2", "%5Cfrac%7Ba%7D%7Bb%7D", "%5Csum_%7Bi%3D0%7D%5En%20i%5E2")

@@ -22,7 +22,7 @@ import numpy as np
 
 from pipetrace.partitioner.causality import Causality
 from pipetrace.partitioner.graph import Graph
-from pipetrace.partitioner.names import location_key, noun
+from pipetrace.partitioner.names import brief, location_key, noun
 from pipetrace.partitioner.recording import COMPARED, OPAQUE, READ, WRITE, Location, Recording
 
 Class = Literal["state", "init-only", "communication", "resource"]
@@ -460,12 +460,11 @@ class _Judge:
         return min(votes, key=lambda place: (-votes[place], place), default=None)
 
     def _described(self, gathered: _Gathered, evidence: tuple[Evidence, ...], name: str) -> str:
-        """An object that no variable and no place tells apart, by where it is changed or used."""
+        """An object that no variable and no place tells apart, by what changes or uses it."""
         if not evidence:
             return name
-        verb = "changed" if gathered.klass == "state" else "used"
-        first = evidence[0]
-        return f"{noun(gathered.first.klass)} {verb} at {self._recording.file_of(first.writer)}:{first.writer_line}"
+        verb = "changes" if gathered.klass == "state" else "uses"
+        return f"{noun(gathered.first.klass)} that {brief(self._recording, evidence[0].writer)} {verb}"
 
     def result(self) -> Classification:
         """The gathered items, in order of their ids."""

@@ -53,6 +53,8 @@ _NOUNS = {"plain": "object", "http.request": "request", "http.response": "respon
 
 def noun(klass: str) -> str:
     """A class of values as a sentence names one: 'object', 'array', 'Cart object', 'response'."""
+    if klass == "instance:?":
+        return "object"
     if klass.startswith("instance:"):
         return f"{klass.removeprefix('instance:')} object"
     return _NOUNS.get(klass, klass)

@@ -147,11 +147,11 @@ def build_problem(
 def is_pinned(graph: Graph, item: Item) -> bool:
     """Whether an item stays on the entry stage whatever it costs.
 
-    It does if it is a resource, if no module-level name leads to it on another stage, or if several handlers share
-    it: then lighter ones (timers, middleware) would have to go along, and what they did at once would take a
-    message. State that a single unit has for itself may go with it.
+    It does if it is a resource, if nobody saw what library code keeps in it, if no module-level name leads to it on
+    another stage, or if several handlers share it: then lighter ones (timers, middleware) would have to go along, and
+    what they did at once would take a message. State that a single unit has for itself may go with it.
     """
-    if item.klass == "resource" or not item.module_level:
+    if item.klass == "resource" or item.guessed or not item.module_level:
         return True
     paths = [set(graph.cells[cell].path) for cell in item.cells]
     return not set.intersection(*paths)

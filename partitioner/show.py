@@ -47,7 +47,7 @@ def _stages(plan: Plan, console: Console) -> None:
     table = _table("stage", ">replicas", ">load of each", "owns")
     names = {state.id: f"the {_what(state)}" for state in plan.state if _what(state) != state.id}
     for stage in plan.stages:
-        owns = listed([names.get(name, f"`{name}`") for name in stage.owns], most=4)
+        owns = listed(list(dict.fromkeys(names.get(name, f"`{name}`") for name in stage.owns)), most=4)
         table.add_row(stage.id, str(stage.replicas), f"{stage.load:.2f}", Text(owns))
     console.print(table)
 
@@ -85,16 +85,28 @@ def _state(plan: Plan, console: Console, every: bool) -> None:
     shown.sort(key=lambda state: (state.klass != "state", -len(state.handlers), state.id))
     _title(console, "State")
     table = _table("what", "class", "stage", "used by", "seen")
-    for state in shown if every else shown[:_MOST_STATE]:
+    rows = _gathered(shown)
+    for state, count in rows if every else rows[:_MOST_STATE]:
         seen = ""
         if state.evidence:
             first = state.evidence[0]
             seen = f"{_short(first.writer)}:{first.writer_line} writes, {_short(first.reader)}:{first.reader_line} uses"
         used = listed([_short(handler) for handler in state.handlers])
-        table.add_row(Text(_what(state)), state.klass, _owner(state), Text(used), Text(seen))
+        what = _what(state) if count == 1 else f"{_what(state)}, and {count - 1} more"
+        table.add_row(Text(what), state.klass, _owner(state), Text(used), Text(seen))
     console.print(table)
-    if not every and len(shown) > _MOST_STATE:
-        console.print(Text(f"and {len(shown) - _MOST_STATE} more; --all lists them", style="dim"))
+    if not every and len(rows) > _MOST_STATE:
+        console.print(Text(f"and {len(rows) - _MOST_STATE} more; --all lists them", style="dim"))
+
+
+def _gathered(shown: list[State]) -> list[tuple[State, int]]:
+    """Objects that are told by the same words, once, with their number."""
+    found: dict[tuple[str, ...], tuple[State, int]] = {}
+    for state in shown:
+        key = (_what(state), state.klass, state.owner, *state.handlers)
+        first, count = found.get(key, (state, 0))
+        found[key] = (first, count + 1)
+    return list(found.values())
 
 
 def _what(state: State) -> str:

@@ -103,6 +103,36 @@ def test_causality_of_a_server(runner: Runner) -> None:
     assert run.tables.process["exit_code"] == [5]
 
 
+def test_what_a_library_made_to_answer_requests_counts_as_changed(runner: Runner) -> None:
+    runner.write(
+        "node_modules/lib/index.js",
+        "const seen = []\n"
+        "exports.make = () => (req, res) => { seen.push(req.url); res.end() }\n"
+        "exports.serve = (req, res) => res.end()\n",
+    )
+    runner.write(
+        "on.js",
+        """
+        const http = require('http')
+        const lib = require('lib')
+        const answer = lib.make()
+        const server = http.createServer(function on (req, res) {
+          if (req.url === '/a') answer(req, res)
+          else lib.serve(req, res)
+        })
+        server.listen(0, async () => {
+          for (const path of ['/a', '/b']) {
+            await new Promise(done => http.get({ port: server.address().port, path, agent: false }, r => r.resume().on('end', done)))
+          }
+          server.close()
+        })
+        """,
+    )
+    found = {(where, mode) for who, kind, where, mode, via in runner.record("on.js").accesses() if who == "on" and kind == "content"}
+    assert ("on.js:answer", "rw") in found
+    assert ("on.js:lib", "rw") not in found
+
+
 def test_memory_of_a_server(runner: Runner) -> None:
     runner.write("server.js", SERVER)
     accesses = runner.record("server.js").accesses()

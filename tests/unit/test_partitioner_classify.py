@@ -5,6 +5,7 @@ from __future__ import annotations
 from pipetrace.partitioner.classify import Classification, Evidence, Item, classify
 from pipetrace.partitioner.graph import build_graph
 from pipetrace.partitioner.names import a_noun, brief, short
+from pipetrace.partitioner.problem import is_pinned
 from tests.unit.partitioner_fixture import Drawing
 
 
@@ -185,7 +186,7 @@ def test_objects_from_one_place_are_one_item() -> None:
     assert list(_classify(draw).items) == ["app.js:12 (instance:Session)"]
 
 
-def test_an_object_without_a_name_is_described_by_where_it_is_changed() -> None:
+def test_an_object_without_a_name_is_described_by_what_changes_it() -> None:
     draw = Drawing()
     get, put = draw.function("get"), draw.function("put")
     for function in (get, put):
@@ -196,7 +197,7 @@ def test_an_object_without_a_name_is_described_by_where_it_is_changed() -> None:
     draw.touch(draw.run(get), "r", table, line=20)
     item = next(iter(_classify(draw).items.values()))
     assert item.id == "object #7 (plain)"
-    assert item.label == item.mention == "the object changed at app.js:30"
+    assert item.label == item.mention == "the object that `put` changes"
 
 
 def test_an_object_of_a_class_of_its_own_is_named_by_the_variable_that_holds_one() -> None:
@@ -223,3 +224,13 @@ def test_a_function_without_a_name_is_told_by_what_it_was_handed_to_or_stands_in
     assert short(recording, alone) == "the unnamed function at app.js:9"
     assert brief(recording, given) == "app.js:8"
     assert (a_noun("plain"), a_noun("instance:Cart"), a_noun("http.request")) == ("an object", "a Cart object", "a request")
+
+
+def test_what_a_library_keeps_unseen_stays_on_the_entry_stage() -> None:
+    for via, pinned in (("opaque", True), ("compared", False)):
+        draw = Drawing()
+        get, kept = draw.function("get"), draw.content("other", klass="function")
+        for _ in range(2):
+            draw.touch(draw.run(get), "rw", kept, via=via)
+        graph = build_graph(draw.recording())
+        assert is_pinned(graph, _item(draw, "other")) is pinned

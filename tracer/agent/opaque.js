@@ -10,6 +10,9 @@
  * them. Each is compared before and after the call, hidden values included, and counts as written where it
  * changed. Comparing large structures is dear, so a call site that has been seen often does it ever more
  * rarely; in between, its objects count as written if its recent comparisons found changes.
+ *
+ * What answers a request in the application's place (another framework's application, a proxy) may keep state of its
+ * own where nobody looks, so it counts as written.
  */
 
 const Module = require('module');
@@ -150,6 +153,20 @@ function gather(fn, receiver, args, chain, line) {
   return { subjects: [...subjects], size: seen.size };
 }
 
+/**
+ * A request and its response are handed on: what takes them, if a library made it, answers from what it keeps.
+ * @param {unknown[]} takers @param {any[]} args @param {number} chain @param {number} line
+ */
+function handOn(takers, args, chain, line) {
+  const classes = args.map((value) => (isObject(value) && !types.isProxy(value) ? classOf(value) : ''));
+  if (!classes.includes('http.request') || !classes.includes('http.response')) return;
+  for (const taker of takers) {
+    if (isObject(taker) && !types.isProxy(taker) && !isExport(taker) && !RESOURCES.has(classOf(taker)) && outlives(taker, chain)) {
+      content(taker, BOTH, OPAQUE, line);
+    }
+  }
+}
+
 /** @param {Function} fn @param {any} receiver @param {any[]} args @param {number} site @param {boolean} isNew */
 function opaque(fn, receiver, args, site, isNew) {
   const frame = state.frame;
@@ -183,6 +200,7 @@ function opaque(fn, receiver, args, site, isNew) {
         if (changed.has(subject)) content(subject, BOTH, COMPARED, line);
         else content(subject, guess && !isExport(subject) ? BOTH : READ, OPAQUE, line);
       }
+      handOn([fn, receiver], args, frame.chain.id, line);
       exclude(now() - ended);
     }
   }
