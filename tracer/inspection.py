@@ -11,6 +11,8 @@ from pipetrace.tracer.cdp import Session, SessionEnded
 from pipetrace.tracer.cpu_profile import CpuProfile
 
 _CONTROL = "$pxControl"
+_OWN_CONTEXT = 1
+"""The inspector's number of a program's own global object: of a thread's contexts it is the first."""
 _INTERVAL_US = 2000
 FIRST_S = 3.0
 ON_S = 1.0
@@ -29,8 +31,6 @@ class Inspection:
         self._wake = threading.Event()
         self._stop = False
         self._exiting = self._leaving = False
-        self._context = 1
-        """The inspector's number of the application's own global object."""
         self._begun_ns = 0
         """When the profile that is being taken began; 0 while none is."""
         self._ended_ns = 0
@@ -75,12 +75,11 @@ class Inspection:
             session.close()
 
     def _follow(self, session: Session) -> None:
-        session.listen("Runtime.executionContextCreated", self._on_context)
-        session.call("Runtime.enable")
-        session.drain()
+        # The domain stays disabled: enabled, it is told of every call of the console, with a stack trace and copies of
+        # what was printed, which costs a server that logs its requests a third of its time.
         session.listen("Runtime.bindingCalled", self._on_binding)
         # Without the context it would appear among the globals of every context that the application makes, too.
-        session.call("Runtime.addBinding", name="$pxExit", executionContextId=self._context)
+        session.call("Runtime.addBinding", name="$pxExit", executionContextId=_OWN_CONTEXT)
         # A process that signals itself runs its end at once, without an exit event, and waits for us to leave.
         session.listen("NodeRuntime.waitingForDisconnect", lambda params: self._leave())
         session.call("NodeRuntime.notifyWhenWaitingForDisconnect", enabled=True)
@@ -129,11 +128,6 @@ class Inspection:
     def _leave(self) -> None:
         self._leaving = True
         self._wake.set()
-
-    def _on_context(self, params: dict[str, Any]) -> None:
-        context = params.get("context") or {}
-        if (context.get("auxData") or {}).get("isDefault"):
-            self._context = int(context["id"])
 
     def _on_binding(self, params: dict[str, Any]) -> None:
         if params.get("name") == "$pxExit":
