@@ -205,6 +205,55 @@ def _mathoid(package: Path, cwd: Path) -> Started:
     return Started((find_node(), str(package / "server.js"), "-c", str(cwd / "config.yaml")), package, requests)
 
 
+def _local_web_server(package: Path, cwd: Path) -> Started:
+    docs = cwd / "public"
+    docs.mkdir()
+    for page in sorted((common.SHOP / "content").glob("*.md")):
+        shutil.copyfile(page, docs / page.name)
+    argv = (find_node(), str(package / "bin" / "cli.js"), "--port", _free_port(), "--directory", "public",
+            "--rewrite", "/about -> /guide.md", "--compress", "--compress.threshold", "100")  # fmt: skip
+    packed = {"Accept_Encoding": "gzip"}
+    requests = (
+        common.get("/"),
+        common.get("/guide.md"),
+        common.get("/about", **packed),
+        common.get("/manual.md", **packed),
+        common.get("/none"),
+    )
+    return Started(argv, cwd, requests)
+
+
+def _mockserver(package: Path, cwd: Path) -> Started:
+    answers = {
+        "shop/GET": '{"items": [1, 2, 3]}',
+        "shop/GET--page=2": '{"items": [4]}',
+        "shop/POST": '{"created": true}',
+        "shop/cart/GET": '#import "./items.json";',
+    }
+    for place, body in answers.items():
+        file = cwd / "mocks" / f"{place}.mock"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"HTTP/1.1 200 OK\nContent-Type: application/json\n\n{body}\n", encoding="utf-8")
+    items = json.dumps([{"id": number, "name": f"item {number}"} for number in range(500)])
+    (cwd / "mocks" / "shop" / "cart" / "items.json").write_text(items, encoding="utf-8")
+    argv = (find_node(), str(package / "bin" / "mockserver.js"), "-p", _free_port(), "-m", "mocks", "-q")
+    requests = (
+        common.get("/shop"),
+        common.get("/shop?page=2"),
+        _json("POST", "/shop", {"name": "new"}),
+        common.get("/shop/cart"),
+        common.get("/none"),
+    )
+    return Started(argv, cwd, requests)
+
+
+def _y_websocket(package: Path, cwd: Path) -> Started:
+    port = _free_port()
+    load = (find_node(), str(common.HERE / "loads" / "y-websocket.js"), port, str(package))
+    server = str(package / "bin" / "server.js")
+    return Started(("env", "HOST=127.0.0.1", f"PORT={port}", find_node(), server), cwd, load=load)
+
+
 APPLICATIONS = (
     Application("example", "", _example),
     Application("markserv", common.MARKSERV[1], _markserv),
@@ -216,6 +265,9 @@ APPLICATIONS = (
     Application("verdaccio", "4.13.2", _verdaccio),
     Application("http-server", "14.1.1", _http_server),
     Application("node-red", "4.0.9", _node_red),
+    Application("local-web-server", "5.4.0", _local_web_server),
+    Application("mockserver", "3.1.1", _mockserver),
+    Application("y-websocket", "1.5.4", _y_websocket),
 )
 
 

@@ -1,8 +1,10 @@
-"""Real applications through the whole chain: what moves, what stays and why, and whether the answers are equal."""
+"""Real applications through the whole chain: what moves, what stays and why, and whether the answers are equal.
+
+Each application's rows are kept in a file of their own, so that the table can be made from several runs.
+"""
 
 from __future__ import annotations
 
-import collections
 import json
 import subprocess
 import sys
@@ -10,6 +12,7 @@ import tempfile
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -23,6 +26,9 @@ from pipetrace.runner.node import find_node
 
 ANSWERS = 400
 """Requests of a recording."""
+HEAVY_US = 200
+"""CPU a call from which a handler is worth a message on threads."""
+VERIFY_S = 300
 
 
 @dataclass
@@ -30,16 +36,24 @@ class Row:
     """What came of one application with one choice of what is moved."""
 
     application: str
+    version: str
     choice: str
     handlers: int = 0
+    """That ran after initialisation."""
+    heavy: int = 0
+    """Of these, those above 0.2 ms a call."""
     moved: list[str] = field(default_factory=list)
-    kept: dict[str, int] = field(default_factory=dict)
-    """Cause → number of handlers above 0.2 ms that stay for it."""
+    kept: dict[str, tuple[int, float]] = field(default_factory=dict)
+    """Cause → number of handlers above 0.2 ms that stay for it, and the largest share of CPU among them."""
     lines: int = 0
     """Added and removed lines of the diff."""
     verdict: str = ""
+    away: int = 0
+    """Calls of moved handlers that ran on stages during the verification."""
     said: str = ""
     """The plan's first sentence."""
+    seconds: float = 0.0
+    """Of the recording."""
 
 
 def _load_command(started: _applications.Started, folder: Path) -> list[str]:
@@ -53,14 +67,18 @@ def _load_command(started: _applications.Started, folder: Path) -> list[str]:
 
 def _plan(row: Row, plan: Path) -> None:
     value = json.loads(plan.read_text(encoding="utf-8"))
-    row.handlers = len(value["handlers"])
-    row.moved = [handler["id"] for handler in value["handlers"] if handler["decision"] == "moved"]
+    handlers = [handler for handler in value["handlers"] if handler["calls"] > 0]
+    row.handlers = len(handlers)
+    row.heavy = sum(handler["cpu_us"] >= HEAVY_US for handler in handlers)
+    row.moved = [handler["id"] for handler in handlers if handler["decision"] == "moved"]
     row.said = value["diagnosis"]
-    causes: collections.Counter[str] = collections.Counter()
-    for handler in value["handlers"]:
-        if handler["decision"] == "kept" and handler["cpu_us"] >= 200:
-            causes[handler["reason"]["cause"]] += 1
-    row.kept = dict(causes.most_common())
+    causes: dict[str, tuple[int, float]] = {}
+    for handler in handlers:
+        if handler["decision"] == "kept" and handler["cpu_us"] >= HEAVY_US:
+            cause = handler["reason"]["cause"]
+            count, share = causes.get(cause, (0, 0.0))
+            causes[cause] = (count + 1, max(share, handler["share"]))
+    row.kept = dict(sorted(causes.items(), key=lambda entry: -entry[1][1]))
 
 
 def _changed_lines(staged: Path) -> int:
@@ -68,12 +86,23 @@ def _changed_lines(staged: Path) -> int:
     return sum(line[:1] in "+-" and line[:3] not in ("+++", "---") for line in diff.splitlines())
 
 
-def _verdict(staged: Path, cwd: Path) -> str:
-    words = [sys.executable, "-m", "pipetrace", "verify", str(staged), "--no-measure"]
-    done = subprocess.run(words, cwd=cwd, capture_output=True, text=True, check=False)
-    said = done.stdout.strip() or done.stderr.strip()
-    first = " ".join(said.split("\n\n")[0].split())
-    return first if done.returncode == 0 else f"exit {done.returncode}: {first[:400]}"
+def _verify(row: Row, staged: Path, cwd: Path) -> None:
+    words = [sys.executable, "-m", "pipetrace", "verify", str(staged), "--no-measure", "--json", "-q"]
+    try:
+        done = subprocess.run(words, cwd=cwd, capture_output=True, text=True, check=False, timeout=VERIFY_S)
+    except subprocess.TimeoutExpired:
+        row.verdict = f"no result within {VERIFY_S} s"
+        return
+    try:
+        verdict: dict[str, Any] = json.loads(done.stdout)
+    except json.JSONDecodeError:
+        said = (done.stderr.strip() or done.stdout.strip()).splitlines()
+        row.verdict = f"exit {done.returncode}: {said[-1] if said else 'it printed nothing'}"
+        return
+    row.verdict = verdict["sentence"].rstrip(".")
+    row.away = sum(handler["on_stage"] for handler in verdict["handlers"])
+    if verdict["violations"]:
+        row.verdict += f"; {len(verdict['violations'])} violations"
 
 
 def _run(application: _applications.Application, choices: tuple[str, ...]) -> list[Row]:
@@ -82,16 +111,19 @@ def _run(application: _applications.Application, choices: tuple[str, ...]) -> li
         folder = Path(name)
         cwd = folder / "cwd"
         cwd.mkdir()
+        begun = time.monotonic()
         try:
             started = _applications.start(application, cwd)
             trace = folder / f"{application.name}.duckdb"
             load = " ".join(_load_command(started, folder))
+            begun = time.monotonic()
             common.pipetrace("record", "--capture-requests", "-o", str(trace), "--on-port", load, "--", *started.argv,
                              cwd=started.cwd)  # fmt: skip
         except (PipetraceError, OSError) as error:
-            return [Row(application.name, "", verdict=str(error))]
+            return [Row(application.name, application.version, "", verdict=str(error))]
+        recorded = time.monotonic() - begun
         for choice in choices:
-            row = Row(application.name, choice)
+            row = Row(application.name, application.version, choice, seconds=round(recorded, 1))
             rows.append(row)
             plan, staged = folder / f"{choice}.json", folder / f"staged-{choice}"
             move = [] if choice == "gain" else ["--move", choice]
@@ -100,43 +132,77 @@ def _run(application: _applications.Application, choices: tuple[str, ...]) -> li
                 _plan(row, plan)
                 common.pipetrace("rewrite", str(plan), "-o", str(staged), cwd=folder)
                 row.lines = _changed_lines(staged) if row.moved else 0
-                row.verdict = _verdict(staged, started.cwd) if row.moved else "nothing is moved"
+                if row.moved:
+                    _verify(row, staged, started.cwd)
+                else:
+                    row.verdict = "nothing is moved"
             except PipetraceError as error:
                 row.verdict = str(error)
             click.echo(f"{row.application} ({row.choice}): {row.verdict}", err=True)
     return rows
 
 
+def _cells(row: Row) -> list[str]:
+    causes = [f"{cause} {count} ({share * 100:.0f} %)" for cause, (count, share) in row.kept.items()]
+    name = f"{row.application} {row.version}".strip()
+    figures = (row.handlers, row.heavy, len(row.moved), row.lines, row.away)
+    return [name, row.choice, *map(str, figures), ", ".join(causes) or "–", row.verdict.replace("|", "/")]
+
+
 def _table(rows: list[Row]) -> str:
-    headings = ("application", "move", "handlers", "moved", "lines changed", "stay above 0.2 ms, by cause", "verify")
-    lines = [f"| {' | '.join(headings)} |", "| --- | --- | ---: | ---: | ---: | --- | --- |"]
-    for row in rows:
-        kept = ", ".join(f"{cause} {count}" for cause, count in row.kept.items()) or "–"
-        cells = (row.application, row.choice, row.handlers, len(row.moved), row.lines, kept, row.verdict)
-        lines.append("| " + " | ".join(str(cell).replace("|", "/") for cell in cells) + " |")
-    return "\n".join(lines)
+    headings = ("application", "move", "handlers", "≥ 0.2 ms", "moved", "lines", "calls on stages",
+                "stay above 0.2 ms: cause, number, largest share of CPU", "verify")  # fmt: skip
+    lines = [f"| {' | '.join(headings)} |", "| --- | --- | ---: | ---: | ---: | ---: | ---: | --- | --- |"]
+    return "\n".join([*lines, *(f"| {' | '.join(_cells(row))} |" for row in rows)])
+
+
+def _text(rows: list[Row], known: dict[str, Any]) -> str:
+    said = "\n".join(f"* **{row.application}**: {row.said}" for row in rows if row.said and row.choice == "gain")
+    return (
+        "# Real applications\n\n"
+        f"Made by `python benchmarks/applications.py`, from applications as npm has them, unmodified; Node "
+        f"{known['node']}, {known['cores']} cores. *gain*: what the partitioner chooses for two cores; *all*: every "
+        "handler that may move, whatever it gains. *verify* replays the recorded requests against the original and "
+        "the staged application, one at a time and concurrently, and compares the answers byte by byte. Shares "
+        "overlap, since a handler counts with what runs inside it; [plan-format.md](plan-format.md#causes) explains "
+        "the causes.\n\n"
+        f"{_table(rows)}\n\n## What the tool says\n\n{said}\n"
+    )
+
+
+def _kept_rows(folder: Path) -> list[Row]:
+    """Rows of earlier runs and of this one, in the sequence of the applications."""
+    found: list[Row] = []
+    for application in _applications.APPLICATIONS:
+        file = folder / f"{application.name}.json"
+        if file.is_file():
+            found += [Row(**row) for row in json.loads(file.read_text(encoding="utf-8"))]
+    return found
 
 
 @click.command()
 @click.option("--app", "names", multiple=True, help="Only this application (repeatable).")
 @click.option("--move", "choices", multiple=True, type=click.Choice(["gain", "all"]), default=("gain", "all"))
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("benchmark-results"), show_default=True)
-def main(names: tuple[str, ...], choices: tuple[str, ...], output: Path) -> None:
+@click.option("--docs", type=click.Path(path_type=Path), help="Also write the table of all rows so far to this file.")
+def main(names: tuple[str, ...], choices: tuple[str, ...], output: Path, docs: Path | None) -> None:
     """Record, partition, rewrite and verify real applications."""
-    rows: list[Row] = []
+    folder = output / "applications"
+    folder.mkdir(parents=True, exist_ok=True)
     for application in _applications.APPLICATIONS:
         if not names or application.name in names:
             click.echo(f"== {application.name} {application.version}", err=True)
-            rows += _run(application, choices)
+            rows = _run(application, choices)
+            file = folder / f"{application.name}.json"
+            file.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n", encoding="utf-8")
     known = common.environment()
-    head = (
-        f"# Real applications\n\nNode {known['node']}, pipetrace {known['pipetrace']}, {time.strftime('%Y-%m-%d')}. "
-        "*gain*: what the partitioner chooses for two cores; *all*: every handler that may move.\n"
-    )
-    said = "\n".join(f"* {row.application} ({row.choice}): {row.said}" for row in rows if row.said)
-    text = f"{head}\n{_table(rows)}\n\n{said}\n"
+    rows = _kept_rows(folder)
+    text = _text(rows, known)
     click.echo(text)
     common.write(output, "applications", text, {"environment": known, "rows": [asdict(row) for row in rows]})
+    if docs is not None:
+        docs.write_text(text, encoding="utf-8")
+        click.echo(f"Wrote {docs}", err=True)
 
 
 if __name__ == "__main__":

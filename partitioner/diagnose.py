@@ -36,6 +36,8 @@ def _gain(analysis: Analysis, problem: Problem, solution: Solution) -> str:
     limit = limit_of(analysis, problem, solution)
     if solution.speedup < analysis.model.least_gain:
         slowest = max(graph.units[unit].mean_us for unit, _ in moved)
+        if slowest < analysis.model.blocking_us:
+            return f"Nothing to gain, but as it was asked for: {solution.speedup:.2f}× with {what}."
         return (
             f"Throughput hardly changes ({solution.speedup:.2f}×), but with {what}, the {milliseconds(slowest)} of a "
             "call no longer hold up all other requests."
@@ -55,7 +57,10 @@ def _bare(limit: str) -> str:
 def _nothing(analysis: Analysis, problem: Problem, solution: Solution) -> str:
     graph = analysis.graph
     if not graph.units or graph.cpu_us <= 0:
-        return "Nothing to gain: no handler ran after initialisation in this recording; record it under load."
+        return (
+            "Nothing to gain: no function of the application itself ran after initialisation in this recording; record "
+            "it under load, unless it leaves its work to libraries, which are not rewritten."
+        )
     if solution.layout.machines == 1:
         return "Nothing to gain on one machine: ask for more with --machines."
     if analysis.recording.started_processes:

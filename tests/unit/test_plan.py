@@ -139,6 +139,16 @@ def test_light_handlers_are_left_where_they_are() -> None:
     assert [handler.name for handler in moved.moved] == ["ping"]
 
 
+def test_what_moves_only_because_it_was_asked_for_is_said_to_gain_nothing() -> None:
+    draw = Drawing()
+    ping = draw.function("ping")
+    draw.http(ping)
+    for _ in range(50):
+        draw.run(ping, ms=0.01)
+    plan = make_plan(draw.recording(), Options(move="all"))
+    assert plan.diagnosis.startswith("Nothing to gain, but as it was asked for: 0."), plan.diagnosis
+
+
 def test_all_that_may_move_moves_whatever_it_costs_and_nothing_else() -> None:
     draw = _shop()
     tiny = draw.function("tiny", line=95)
@@ -188,7 +198,8 @@ def test_a_recording_without_load_says_so() -> None:
     draw = Drawing()
     plan = make_plan(draw.recording(), Options())
     assert plan.diagnosis == (
-        "Nothing to gain: no handler ran after initialisation in this recording; record it under load."
+        "Nothing to gain: no function of the application itself ran after initialisation in this recording; record it "
+        "under load, unless it leaves its work to libraries, which are not rewritten."
     )
 
 
