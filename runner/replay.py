@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import random
 import socket
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -24,6 +25,9 @@ from pipetrace.runner.wire import Answer, HttpConnection, TcpConnection
 _DATAGRAM_BATCH = 64
 """Datagrams sent before the application gets time to read them; the kernel drops what does not fit."""
 
+_LATE = 3
+"""Requests without an answer after which the others are waited for less long."""
+_LEAST_PATIENCE_S = 1.0
 _AFTERWARDS_LIMIT = 100
 _SHAKE_S = 0.02
 
@@ -75,16 +79,20 @@ def reachable(running: Running, requests: Sequence[Request]) -> tuple[Request, .
 
 def replay(running: Running, requests: Sequence[Request], options: Options) -> Replayed:
     """Replay all phases against one started application, which must have all the servers that they name."""
-    return asyncio.run(_Session(running, requests, options).run())
+    return asyncio.run(Session(running, requests, options).run())
 
 
-class _Session:
+class Session:
+    """The replay against one start of the application."""
+
     def __init__(self, running: Running, requests: Sequence[Request], options: Options) -> None:
         self.running = running
         self.requests = tuple(requests)
         self.options = options
         self.cookies = Cookies()
         self.replies: list[bytes] = []
+        self.late = 0
+        self.slowest_s = 0.0
 
     async def run(self) -> Replayed:
         result = Replayed()
@@ -165,9 +173,21 @@ class _Session:
         return Phase("concurrently", requests, tuple(answers[index] for index in range(len(requests))))
 
     async def ask(self, connection: HttpConnection, request: Request) -> Answer:
-        answer = await connection.exchange(request, self.cookies.headers(request), self.options.timeout_s)
+        begun = time.monotonic()
+        answer = await connection.exchange(request, self.cookies.headers(request), self.patience_s)
+        if answer.end == "late":
+            self.late += 1
+        else:
+            self.slowest_s = max(self.slowest_s, time.monotonic() - begun)
         self.cookies.learn(answer)
         return answer
+
+    @property
+    def patience_s(self) -> float:
+        """How long to wait for an answer: less where several requests went without, so that the end comes in sight."""
+        if self.late < _LATE:
+            return self.options.timeout_s
+        return min(self.options.timeout_s, max(_LEAST_PATIENCE_S, 5 * self.slowest_s))
 
     async def tell(self, connection: TcpConnection, request: Request) -> Answer:
         if not await connection.send(request.body, self.options.timeout_s):

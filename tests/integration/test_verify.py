@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from pipetrace.__main__ import main
-from pipetrace.runner.requests import read_requests
+from pipetrace.runner.launch import Running
+from pipetrace.runner.replay import Options, Session
+from pipetrace.runner.requests import Request, read_requests
 from pipetrace.runner.transport import Transport
 from pipetrace.runner.verify import Verdict, VerifyOptions, verify
+from pipetrace.runner.wire import Answer, HttpConnection
 from tests.integration.staged_by_hand import stage_by_hand, stage_one_handler, write_requests
 
 SHOP = """
@@ -48,6 +53,31 @@ http.createServer((req, res) => {
 
 def get(url: str, connection: int = 0, **more: object) -> dict[str, object]:
     return {"method": "GET", "url": url, "connection": connection, **more}
+
+
+class _Waits:
+    """A connection on which nothing is answered, and how long each answer was waited for."""
+
+    def __init__(self) -> None:
+        self.waited: list[float] = []
+
+    async def exchange(self, request: Request, headers: tuple[tuple[str, str], ...], timeout_s: float) -> Answer:
+        self.waited.append(timeout_s)
+        return Answer(end="late")
+
+
+def test_after_some_requests_without_an_answer_the_others_are_waited_for_less_long(tmp_path: Path) -> None:
+    file = write_requests(tmp_path / "requests.jsonl", *[get("/none", number) for number in range(6)])
+    requests = read_requests(file)
+    connection = _Waits()
+    session = Session(cast(Running, None), requests, Options(timeout_s=20.0))
+
+    async def all_of_them() -> None:
+        for request in requests:
+            await session.ask(cast(HttpConnection, connection), request)
+
+    asyncio.run(all_of_them())
+    assert connection.waited == [20.0, 20.0, 20.0, 1.0, 1.0, 1.0]
 
 
 def judge(tmp_path: Path, change: tuple[str, str] | None, *requests: dict[str, object], source: str = SHOP) -> Verdict:

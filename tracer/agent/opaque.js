@@ -9,7 +9,8 @@
  * All such objects that can be reached from receiver and arguments count as read, since the library can read
  * them. Each is compared before and after the call, hidden values included, and counts as written where it
  * changed. Comparing large structures is dear, so a call site that has been seen often does it ever more
- * rarely; in between, its objects count as written if its recent comparisons found changes.
+ * rarely; in between, objects count as written that a comparison found changed, and objects that none looked at if its
+ * recent comparisons found changes.
  *
  * What answers a request in the application's place (another framework's application, a proxy) may keep state of its
  * own where nobody looks, so it counts as written.
@@ -62,12 +63,24 @@ class Place {
     return (size <= FEW && !dear) || this.compared < (dear ? DEAR : COMPARISONS) || this.calls % RARELY === 0;
   }
 
-  /** @param {boolean} changed @param {number} asked functions asked about */
-  note(changed, asked) {
+  /** Objects that a comparison found changed, and those that one found the same. @type {[WeakSet<object>, WeakSet<object>]} */
+  known = [new WeakSet(), new WeakSet()];
+
+  /** @param {object[]} subjects @param {ReadonlySet<object>} changed @param {number} asked functions asked about */
+  note(subjects, changed, asked) {
     this.asked = asked;
     this.compared++;
-    if (changed && this.compared > 1) this.unchanged = 0;
+    if (changed.size > 0 && this.compared > 1) this.unchanged = 0;
     else this.unchanged++;
+    // The first call may set things up.
+    for (const subject of this.compared > 1 ? subjects : []) this.known[changed.has(subject) ? 0 : 1].add(subject);
+  }
+
+  /** Whether a call that was not compared is taken to change an object. @param {object} subject */
+  changes(subject) {
+    const [written, steady] = this.known;
+    if (written.has(subject)) return true;
+    return this.unchanged < COMPARISONS && !steady.has(subject) && !isExport(subject);
   }
 }
 
@@ -194,11 +207,10 @@ function opaque(fn, receiver, args, site, isNew) {
       const ended = now();
       const { numbers, asked } = compared.length > 0 ? fingerprints(compared) : NOTHING;
       const changed = new Set(compared.filter((_, index) => numbers[index] !== before.numbers[index]));
-      if (compared.length > 0) place.note(changed.size > 0, asked);
-      const guess = compared.length === 0 && place.unchanged < COMPARISONS;
+      if (compared.length > 0) place.note(compared, changed, asked);
       for (const subject of subjects) {
         if (changed.has(subject)) content(subject, BOTH, COMPARED, line);
-        else content(subject, guess && !isExport(subject) ? BOTH : READ, OPAQUE, line);
+        else content(subject, compared.length === 0 && place.changes(subject) ? BOTH : READ, OPAQUE, line);
       }
       handOn([fn, receiver], args, frame.chain.id, line);
       exclude(now() - ended);
