@@ -16,6 +16,7 @@ import numpy as np
 from pipetrace.partitioner import plan
 from pipetrace.partitioner.analysis import Analysis
 from pipetrace.partitioner.classify import Item
+from pipetrace.partitioner.homes import ModuleNames, Name
 from pipetrace.partitioner.recording import Capture, Recording
 
 _TIMERS = frozenset({"setInterval", "setTimeout", "setImmediate"})
@@ -23,22 +24,6 @@ _FIXED = frozenset({"function", "class", "import"})
 _STATEFUL = frozenset({"new"})
 """Kinds of initialisers that make something which is probably meant to change."""
 _LISTENERS = frozenset({"signal", "connection", "other"})
-
-Name = tuple[int, str]
-"""A module-level name: module function and name."""
-
-
-def module_names(recording: Recording, functions: frozenset[int]) -> dict[Name, Capture]:
-    """The module-level names that some functions capture."""
-    found: dict[Name, Capture] = {}
-    for function in sorted(functions):
-        for capture in recording.captures.get(function, ()):
-            if capture.module_level:
-                known = found.get((capture.scope, capture.name))
-                if known is None or (capture.nondeterministic and not known.nondeterministic):
-                    found[(capture.scope, capture.name)] = capture
-    return found
-
 
 def _written_by_functions(recording: Recording) -> frozenset[Name]:
     """Module-level names that some function assigns."""
@@ -55,10 +40,11 @@ def guards_of(analysis: Analysis, moved: Mapping[int, str], owners: Mapping[str,
     recording, cells = analysis.recording, analysis.graph.cells
     away = frozenset(number for number, cell in enumerate(cells) if any(unit in moved for unit in cell.path))
     written = _written_by_functions(recording)
+    names = ModuleNames(recording)
     found: dict[str, plan.Guard] = {}
     units: dict[str, set[str]] = {}
     for unit, stage in sorted(moved.items()):
-        for name, capture in module_names(recording, analysis.reach.of_unit(unit)).items():
+        for name, capture in names.used_by(analysis.reach.of_unit(unit)).items():
             if capture.kind in _FIXED or name[0] not in recording.functions:
                 continue
             file = recording.file_of(name[0])
@@ -90,14 +76,19 @@ def constants_of(
     apart = {guard.location for guard in guards} | {item.id for item in analysis.classes.ties}
     found: dict[str, plan.Constant] = {}
     units: dict[str, set[str]] = {}
+    names = ModuleNames(recording)
     for unit in sorted(moved):
-        for name, capture in module_names(recording, analysis.reach.of_unit(unit)).items():
+        for name, capture in names.used_by(analysis.reach.of_unit(unit)).items():
             if name[0] not in recording.functions or capture.kind in ("function", "class"):
                 continue
             location = f"{recording.file_of(name[0])}:{capture.name}"
             plain = capture.init_kind in ("literal", "function") and name not in written
             if plain or location in apart:
                 continue
+            if capture.home is not None and capture.home[1]:
+                homes = (f"{recording.file_of(module)}:{own}" for module, own in names.homes(name))
+                if not apart.isdisjoint(homes):
+                    continue
             file = recording.file_of(name[0])
             found.setdefault(location, plan.Constant(location, capture.name, file, capture.line, ()))
             units.setdefault(location, set()).add(analysis.ids[unit])
@@ -109,6 +100,7 @@ def constants_of(
 def _strangers(analysis: Analysis, moved: Mapping[int, str], owners: Mapping[str, str]) -> list[tuple[Item, list[int]]]:
     """State that left the entry stage, with the functions that name it and were never seen to run with it."""
     recording = analysis.recording
+    names = ModuleNames(recording)
     found: list[tuple[Item, list[int]]] = []
     for item in analysis.classes.ties:
         owner = owners.get(item.id, "entry")
@@ -122,16 +114,11 @@ def _strangers(analysis: Analysis, moved: Mapping[int, str], owners: Mapping[str
             function
             for function, captures in sorted(recording.captures.items())
             if recording.functions[function].kind != "module" and function not in at_home
-            if any(_is_item(recording, capture, item) for capture in captures)
+            if any(names.means(capture, item.file, item.name) for capture in captures)
         ]
         if strangers:
             found.append((item, strangers))
     return found
-
-
-def _is_item(recording: Recording, capture: Capture, item: Item) -> bool:
-    at_top = capture.module_level and capture.scope in recording.functions
-    return at_top and f"{recording.file_of(capture.scope)}:{capture.name}" == item.id
 
 
 def _guard_form(
@@ -156,9 +143,10 @@ def _guard_form(
 def init_values_of(analysis: Analysis, moved: Mapping[int, str]) -> tuple[plan.InitValue, ...]:
     """Module-level names with an initialiser that differs from run to run, and that moved handlers could read."""
     recording = analysis.recording
+    names = ModuleNames(recording)
     found: dict[tuple[str, str], plan.InitValue] = {}
     for unit in sorted(moved):
-        for (module, name), capture in module_names(recording, analysis.reach.of_unit(unit)).items():
+        for (module, name), capture in names.used_by(analysis.reach.of_unit(unit)).items():
             if capture.nondeterministic and module in recording.functions:
                 file = recording.file_of(module)
                 found[(file, name)] = plan.InitValue(

@@ -92,6 +92,8 @@ class Capture:
     line: int = 0
     nondeterministic: bool = False
     init_kind: str = "none"
+    home: tuple[int, str] | None = None
+    """Module and name of the variable in another file that an imported name stands for; '' is any of that module."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipetrace.errors import PipetraceError
 from pipetrace.partitioner.analysis import Analysis
-from pipetrace.partitioner.guards import module_names
+from pipetrace.partitioner.homes import ModuleNames
 from pipetrace.partitioner.refusal import Refusal
 
 _FIELDS = ("handler", "location", "owner", "message")
@@ -112,5 +112,5 @@ def _inside(analysis: Analysis, handler: int, location: str) -> set[int]:
 
 def _names(analysis: Analysis, unit: int) -> set[str]:
     recording = analysis.recording
-    names = module_names(recording, analysis.reach.of_unit(unit))
+    names = ModuleNames(recording).used_by(analysis.reach.of_unit(unit))
     return {f"{recording.file_of(scope)}:{name}" for scope, name in names if scope in recording.functions}

@@ -124,7 +124,7 @@ def _insert_head(
         [binding.name, parsed.lines.position(binding.declaration_start)[0], binding.scope_function]
         for binding in plan.recorded
     ]
-    named = [*plan.recorded, *(walk.scopes.bindings[found] for found in sorted(plan.holders))]
+    named = [*plan.recorded, *(walk.scopes.bindings[found] for found in sorted(plan.holders)), *plan.kept]
     roots = [f"{binding.name}:()=>{binding.name}" for binding in named if binding.is_module_level]
     if parsed.goal == "script" and {"module", "exports"}.isdisjoint(
         binding.name for binding in walk.scopes.bindings if binding.is_module_level

@@ -41,6 +41,8 @@ class Plan:
     """Binding id of `import * as` → specifier."""
     foreigns: list[tuple[str, str]] = field(default_factory=list)
     """Variables of other modules: specifier and exported name."""
+    kept: list[Binding] = field(default_factory=list)
+    """Further variables of the module that may hold objects, which other modules reach by its exports."""
     holders: set[int] = field(default_factory=set)
     """Binding ids of functions and classes whose properties are assigned."""
     passes: set[tuple[int, int]] = field(default_factory=set)
@@ -183,7 +185,11 @@ def _choose_variables(plan: Plan, parsed: ParsedFile, scopes: ScopeInfo, functio
         shared = {binding.id for binding in exported_bindings(parsed, scopes).values()}
     initialisers = _initialisers(parsed.tree)
     for binding in scopes.bindings:
-        if not (binding.captured or binding.id in shared) or _constant(binding, plan, initialisers):
+        if _constant(binding, plan, initialisers):
+            continue
+        if not (binding.captured or binding.id in shared):
+            if binding.is_module_level:
+                plan.kept.append(binding)
             continue
         home = functions[binding.scope_function]
         if home.index and plan.shapes[home.index] != "none" and not home.uses_with:

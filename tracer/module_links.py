@@ -1,4 +1,4 @@
-"""What a module exports that is a function, and which of its calls reach what other modules export."""
+"""What a module exports, what its names mean in other modules, and which of its calls reach functions there."""
 
 from __future__ import annotations
 
@@ -24,8 +24,18 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Import:
+    """A module-level name that stands for what another module exports."""
+
+    name: str
+    specifier: str
+    source: str
+    """Exported name; '' is the whole of `module.exports`, '*' all that an ES module exports."""
+
+
+@dataclass(frozen=True, slots=True)
 class Export:
-    """A function under an exported name, or a name that another module exports and this one passes on."""
+    """A function or variable under an exported name, or a name that another module exports and this one passes on."""
 
     name: str
     """'' is the whole of `module.exports`, '*' everything that ``specifier`` exports."""
@@ -33,6 +43,10 @@ class Export:
     specifier: str = ""
     source: str = ""
     """Its name in the module ``specifier``."""
+    variable: str = ""
+    """Name of the module-level variable."""
+    constant: bool = False
+    """It never changes, and is the same in every process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +55,7 @@ class ModuleLinks:
 
     calls: tuple[Call, ...]
     exports: tuple[Export, ...]
+    imports: tuple[Import, ...]
 
 
 @dataclass(slots=True)
@@ -95,7 +110,9 @@ def module_links(parsed: ParsedFile, scopes: ScopeInfo, functions: Sequence[Func
             _assign(file, node)
     _find_calls(file, parsed.tree)
     calls = sorted(file.calls, key=lambda call: (call.caller, call.specifier, call.name))
-    return ModuleLinks(tuple(calls), tuple(file.exports.values()))
+    bound = {binding.id: binding for binding in scopes.bindings if binding.is_module_level}
+    imports = (Import(bound[found].name, *source) for found, source in file.imports.items() if found in bound)
+    return ModuleLinks(tuple(calls), tuple(file.exports.values()), tuple(imports))
 
 
 def _import(file: _File, bindings: dict[int, Binding], node: Node) -> None:
@@ -143,7 +160,9 @@ def _export(file: _File, node: Node) -> None:
     elif declaration is not None and declaration.type == "VariableDeclaration":
         for declarator in declaration.declarations:
             if declarator.id.type == "Identifier" and declarator.init is not None:
-                _put(file, declarator.id.name, declarator.init)
+                _put(file, declarator.id.name, declarator.init, declarator.id.name)
+            elif declarator.id.type == "Identifier":
+                file.exports.setdefault(declarator.id.name, Export(declarator.id.name, variable=declarator.id.name))
 
 
 def _assign(file: _File, node: Node) -> None:
@@ -172,7 +191,7 @@ def _exported_name(target: Node) -> str | None:
     return str(target.property.name) if _exported_name(target.object) == "" else None
 
 
-def _put(file: _File, name: str, value: Node) -> None:
+def _put(file: _File, name: str, value: Node, variable: str = "") -> None:
     function = file.function_at(value)
     if function is not None:
         file.exports.setdefault(name, Export(name, function))
@@ -180,6 +199,13 @@ def _put(file: _File, name: str, value: Node) -> None:
     found = file.import_at(value)
     if found is not None:
         file.exports.setdefault(name, Export(name, None, found[0], found[1]))
+        return
+    binding = file.scopes.binding_at(value.range[0]) if value.type == "Identifier" else None
+    if not variable and binding is not None and binding.is_module_level:
+        variable = binding.name
+    constant = not variable and value.type == "Literal" and getattr(value, "regex", None) is None
+    if variable or constant:
+        file.exports.setdefault(name, Export(name, variable=variable, constant=constant))
 
 
 def _find_calls(file: _File, tree: Node) -> None:

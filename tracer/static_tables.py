@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pipetrace.javascript.functions import FunctionInfo, functions_of
 from pipetrace.javascript.kernels import KernelSite, kernel_sites
 from pipetrace.javascript.parse import ParsedFile, deep_recursion
-from pipetrace.javascript.scopes import ScopeInfo, analyse
+from pipetrace.javascript.scopes import Capture, ScopeInfo, analyse
 from pipetrace.tracer.global_names import GlobalNames, global_names
 from pipetrace.tracer.initialisers import describe_initialisers
-from pipetrace.tracer.module_links import Call, Export, module_links
+from pipetrace.tracer.module_links import Call, Export, Import, module_links
 
 _SUFFIXES = ("", ".js", ".cjs", ".mjs", ".json", "/index.js", "/index.cjs", "/index.mjs")
 
@@ -32,6 +32,7 @@ class StaticFile:
     foreign_calls: tuple[Call, ...]
     """Calls of what other modules export."""
     exports: tuple[Export, ...]
+    imports: tuple[Import, ...]
 
     def to_json(self) -> dict[str, Any]:
         """Return the data as JSON values."""
@@ -46,6 +47,7 @@ class StaticFile:
             calls=tuple((caller, callee) for caller, callee in data["calls"]),
             foreign_calls=tuple(Call(**call) for call in data["foreign_calls"]),
             exports=tuple(Export(**export) for export in data["exports"]),
+            imports=tuple(Import(**found) for found in data["imports"]),
         )
 
 
@@ -85,7 +87,7 @@ def static_file(parsed: ParsedFile) -> StaticFile:
     lines = parsed.lines
     captures = []
     for info in functions:
-        for capture in scopes.captures(info.index):
+        for capture in (*scopes.captures(info.index), *(_own_variables(scopes) if info.index == 0 else ())):
             kind, nondeterministic = initialisers.get(capture.binding_id, ("none", False))
             captures.append(
                 {
@@ -117,12 +119,22 @@ def static_file(parsed: ParsedFile) -> StaticFile:
         calls=tuple(calls),
         foreign_calls=tuple(foreign_calls),
         exports=links.exports,
+        imports=links.imports,
     )
+
+
+def _own_variables(scopes: ScopeInfo) -> Iterator[Capture]:
+    """The variables of the module itself, which other modules may use without a function that captures them."""
+    for binding in scopes.bindings:
+        if binding.is_module_level and binding.kind not in ("function", "class"):
+            start, changes = binding.declaration_start, binding.reassigned
+            yield Capture(binding.name, 0, True, binding.kind, True, False, changes, start, binding.id)
 
 
 def static_tables(files: Sequence[LoadedFile]) -> dict[str, dict[str, list[Any]]]:
     """Return the tables file, function, capture and static_call of all files."""
     tables: dict[str, list[dict[str, Any]]] = {"file": [], "function": [], "capture": [], "static_call": []}
+    by_path = {file.path: file for file in files if file.static is not None}
     for file in files:
         tables["file"].append(
             {name: getattr(file, name) for name in ("file_id", "path", "sha256", "format", "size", "status", "reason")}
@@ -130,6 +142,7 @@ def static_tables(files: Sequence[LoadedFile]) -> dict[str, dict[str, list[Any]]
         if file.static is None:
             continue
         base = file.function_base
+        homes = {one.name: _home(by_path, file.path, one.specifier, one.source, 8) for one in file.static.imports}
         for index, row in enumerate(file.static.functions):
             parent = row["parent"]
             rest = {name: value for name, value in row.items() if name != "parent"}
@@ -138,11 +151,12 @@ def static_tables(files: Sequence[LoadedFile]) -> dict[str, dict[str, list[Any]]
         for row in file.static.captures:
             rest = {name: value for name, value in row.items() if name not in ("function", "scope")}
             ids = {"function_id": base + row["function"], "scope_function_id": base + row["scope"]}
-            tables["capture"].append({**ids, **rest})
+            module, name = (homes.get(row["name"]) if row["module_level"] else None) or (None, None)
+            tables["capture"].append({**ids, **rest, "home_function_id": module, "home_name": name})
         tables["static_call"] += [
             {"caller_id": base + caller, "callee_id": base + callee} for caller, callee in file.static.calls
         ]
-    tables["static_call"] += [{"caller_id": a, "callee_id": b} for a, b in sorted(_across_files(files))]
+    tables["static_call"] += [{"caller_id": a, "callee_id": b} for a, b in sorted(_across_files(by_path))]
     return {name: _columns(rows) for name, rows in tables.items()}
 
 
@@ -215,8 +229,7 @@ def _is_call_of(kernel: KernelSite, call: Call) -> bool:
     return call.caller == kernel.function and call.name in ("", "default", *kernel.name[:-2].split("."))
 
 
-def _across_files(files: Sequence[LoadedFile]) -> set[tuple[int, int]]:
-    by_path = {file.path: file for file in files if file.static is not None}
+def _across_files(by_path: Mapping[str, LoadedFile]) -> set[tuple[int, int]]:
     found: set[tuple[int, int]] = set()
     for file in by_path.values():
         assert file.static is not None
@@ -245,6 +258,34 @@ def _exported(by_path: Mapping[str, LoadedFile], importer: str, specifier: str, 
             if found is not None:
                 return found
     return None
+
+
+def _home(
+    by_path: Mapping[str, LoadedFile], importer: str, specifier: str, name: str, hops: int
+) -> tuple[int, str] | None:
+    """Return the module and the variable that an import stands for; the name '' means any variable of the module.
+
+    None where it stands for a function, a constant, or what is not the application's.
+    """
+    target = _resolve(by_path, importer, specifier)
+    if target is None or target.static is None:
+        return None
+    whole = (target.function_base, "")
+    if hops == 0:
+        return whole
+    exports = {export.name: export for export in target.static.exports}
+    export = exports.get(name, exports.get("") if name in ("*", "default") or "" in exports else None)
+    if export is None or (name == "*" and export.name != "*"):
+        passed = [e for e in target.static.exports if e.name == "*"]
+        if len(passed) == 1 and name not in ("", "*"):
+            return _home(by_path, target.path, passed[0].specifier, name, hops - 1)
+        return whole
+    if export.specifier:
+        source = name if export.name == "" and export.source in ("", "*") else export.source
+        return _home(by_path, target.path, export.specifier, source, hops - 1)
+    if export.function is not None or export.constant:
+        return None
+    return target.function_base, export.variable
 
 
 def _resolve(by_path: Mapping[str, LoadedFile], importer: str, specifier: str) -> LoadedFile | None:

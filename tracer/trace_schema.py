@@ -68,6 +68,8 @@ SCHEMA: dict[str, Columns] = {
         ("declaration_line", "INTEGER"),
         ("nondeterministic_init", "BOOLEAN"),
         ("init_kind", "VARCHAR"),
+        ("home_function_id", "INTEGER"),
+        ("home_name", "VARCHAR"),
     ),
     "static_call": (("caller_id", "INTEGER"), ("callee_id", "INTEGER")),
     "invocation": (

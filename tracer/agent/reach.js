@@ -14,18 +14,23 @@ const NODES = 20_000;
 function markReachable() {
   /** @type {Set<object>} */
   const known = new Set();
-  for (const file of state.files) {
-    if (file === undefined) continue;
-    for (const [name, read] of Object.entries(file.roots)) {
-      let value;
-      try {
-        value = read();
-      } catch {
-        continue; // not initialised yet
+  // What functions use by a name goes by that name, and not by one that only the module's own text uses.
+  for (const used of [true, false]) {
+    for (const file of state.files) {
+      if (file === undefined) continue;
+      const names = new Set(file.variables.filter((each) => each[2] === 0).map((each) => each[0]));
+      for (const [name, read] of Object.entries(file.roots)) {
+        if (names.has(name) !== used) continue;
+        let value;
+        try {
+          value = read();
+        } catch {
+          continue; // not initialised yet
+        }
+        if (!isObject(value)) continue;
+        setRoot(value, file.id, name);
+        known.add(value);
       }
-      if (!isObject(value)) continue;
-      setRoot(value, file.id, name);
-      known.add(value);
     }
   }
   for (const object of known) {
