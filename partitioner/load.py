@@ -183,7 +183,7 @@ def _captures(query: Query) -> dict[int, tuple[Capture, ...]]:
             line=_int(row["declaration_line"]),
             nondeterministic=_bool(row["nondeterministic_init"]),
             init_kind=row["init_kind"] or "none",
-            home=None if row.get("home_name") is None else (_int(row["home_function_id"]), row["home_name"]),
+            home=(_int(row["home_function_id"]), name) if isinstance(name := row.get("home_name"), str) else None,
         ),
     )
 

@@ -32,7 +32,7 @@ class StaticFile:
     foreign_calls: tuple[Call, ...]
     """Calls of what other modules export."""
     exports: tuple[Export, ...]
-    imports: tuple[Import, ...]
+    imports: tuple[Import, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the data as JSON values."""

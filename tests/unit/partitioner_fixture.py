@@ -246,6 +246,8 @@ class Drawing:
                     },
                     "declaration_line": [c.line for _, c in captures],
                     "nondeterministic_init": [c.nondeterministic for _, c in captures],
+                    "home_function_id": [None if c.home is None else c.home[0] for _, c in captures],
+                    "home_name": [None if c.home is None else c.home[1] for _, c in captures],
                 },
             )
             ruptures = [(function, rupture) for function, found in self.ruptures.items() for rupture in found]

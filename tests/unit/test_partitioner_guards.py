@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipetrace.partitioner.build import Options, make_plan
 from pipetrace.partitioner.plan import Constant, Guard, InitValue, Plan, Source
-from pipetrace.partitioner.recording import Rupture
+from pipetrace.partitioner.recording import Capture, Function, Rupture, SourceFile
 from tests.unit.partitioner_fixture import Drawing
 
 
@@ -180,3 +180,38 @@ def test_a_guard_reaches_through_what_listens_to_an_emitter() -> None:
     draw.capture(render, "bus", init_kind="new", line=3)
     draw.capture(note, "total", kind="let", writes=True, line=4)
     assert [(guard.name, guard.form) for guard in _plan(draw).guards] == [("bus", "object"), ("total", "variable")]
+
+
+def test_a_name_that_another_module_declares_is_guarded_and_shared_there() -> None:
+    draw = Drawing()
+    render = _heavy(draw)
+    draw.files[1] = SourceFile(1, "store.js", "00ff")
+    store = len(draw.functions)
+    draw.functions[store] = Function(store, 1, None, "module", "", key="store.js#module")
+    draw.captures[store] = [
+        Capture("users", store, True, "const", line=2, init_kind="new"),
+        Capture("secret", store, True, "const", line=3, init_kind="call", nondeterministic=True),
+        Capture("limit", store, True, "const", line=4, init_kind="other"),
+    ]
+    for number, name in enumerate(["users", "secret", "limit"]):
+        draw.capture(render, name, init_kind="require", line=10 + number, home=(store, name))
+    plan = _plan(draw)
+    assert [(guard.location, guard.line) for guard in plan.guards] == [("store.js:users", 2)]
+    assert [(value.file, value.name) for value in plan.init_values] == [("store.js", "secret")]
+    assert [constant.location for constant in plan.constants] == [
+        "app.js:limit",
+        "app.js:secret",
+        "store.js:limit",
+        "store.js:secret",
+    ]
+
+
+def test_of_a_whole_module_any_variable_may_be_meant() -> None:
+    draw = Drawing()
+    render = _heavy(draw)
+    draw.files[1] = SourceFile(1, "store.js", "00ff")
+    store = len(draw.functions)
+    draw.functions[store] = Function(store, 1, None, "module", "", key="store.js#module")
+    draw.captures[store] = [Capture("users", store, True, "const", line=2, init_kind="new")]
+    draw.capture(render, "all", init_kind="require", home=(store, ""))
+    assert [guard.location for guard in _plan(draw).guards] == ["store.js:users"]

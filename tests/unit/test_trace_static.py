@@ -171,3 +171,53 @@ def test_what_cannot_be_told_is_left_out(importing: str) -> None:
 def test_static_files_survive_the_cache() -> None:
     static = static_file(parse("const x = require('./b'); exports.f = () => x(); let y = 1;", "a.js", "script"))
     assert StaticFile.from_json(json.loads(json.dumps(static.to_json()))) == static
+
+
+@pytest.mark.parametrize(
+    ("exporting", "importing", "home"),
+    [
+        ("const x = new Map(); module.exports = { x };", "const { x } = require('./b');", "x"),
+        ("const y = new Map(); module.exports = { x: y };", "const { x } = require('./b.js');", "y"),
+        ("const y = new Map(); exports.x = y;", "const x = require('./b').x;", "y"),
+        ("const y = new Map(); module.exports = y;", "const x = require('./b');", "y"),
+        ("const all = {}; module.exports = { x: all.x };", "const { x } = require('./b');", ""),
+        ("const y = 1; module.exports = { y };", "const x = require('./b');", ""),
+        ("module.exports = { x: 1 };", "const { x } = require('./b');", None),
+        ("module.exports = { x };  function x() {}", "const { x } = require('./b');", None),
+        ("", "const x = require('zlib');", None),
+    ],
+)
+def test_the_variable_of_another_commonjs_module_that_a_name_stands_for(
+    exporting: str, importing: str, home: str | None
+) -> None:
+    assert homes(("a.js", f"{importing} function use() {{ return x; }}"), ("b.js", exporting)) == home
+
+
+@pytest.mark.parametrize(
+    ("exporting", "importing", "home"),
+    [
+        ("export let x = 1;", "import { x } from './b.mjs';", "x"),
+        ("let y; export { y as z };", "import { z as x } from './b.mjs';", "y"),
+        ("const y = {}; export default y;", "import x from './b.mjs';", "y"),
+        ("export const y = 1;", "import * as x from './b.mjs';", ""),
+        ("export function x() {}", "import { x } from './b.mjs';", None),
+    ],
+)
+def test_the_variable_of_another_es_module_that_a_name_stands_for(
+    exporting: str, importing: str, home: str | None
+) -> None:
+    assert homes(("a.mjs", f"{importing} export function use() {{ return x; }}"), ("b.mjs", exporting)) == home
+    passing = ("c.mjs", "export * from './b.mjs'; export { default } from './b.mjs';")
+    source = f"{importing.replace('b.mjs', 'c.mjs')} export function use() {{ return x; }}"
+    assert homes(("a.mjs", source), ("b.mjs", exporting), passing) == home
+
+
+def homes(*sources: tuple[str, str]) -> str | None:
+    """The home of the name `x` in the function of the first file; it must be in the second one."""
+    files = loaded(*sources)
+    capture = static_tables(files)["capture"]
+    rows = zip(*(capture[name] for name in ("function_id", "name", "home_function_id", "home_name")), strict=True)
+    module, home = next((module, home) for function, name, module, home in rows if (function, name) == (1, "x"))
+    # All that a module passes on may be anything of it or of those behind it.
+    assert module in (None, files[1].function_base, files[-1].function_base)
+    return home

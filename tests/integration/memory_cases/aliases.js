@@ -15,7 +15,7 @@ g r  proxy
 g w  proxy.x
 g w  plain.x
 h r  count
-h rw (plain).n
+h rw held.n
 */
 const one = { n: 0 }
 const two = one
