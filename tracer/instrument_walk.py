@@ -65,6 +65,10 @@ class Walk:
         """The function whose parameters are visited."""
         self._taken = ""
         """Declarations that take the parameters of the current function apart."""
+        self._handed: set[int] = set()
+        """Ids of the nodes of functions that are handed to a call where they stand."""
+        self._makers: set[int] = set()
+        """Functions that such functions name as their maker."""
 
     # -- text ---------------------------------------------------------------------------------------
 
@@ -144,6 +148,8 @@ class Walk:
         if kind in FUNCTION_TYPES:
             self._function(node)
             return
+        if kind in ("CallExpression", "NewExpression"):
+            self._handed.update(id(each) for each in node.arguments if each.type in FUNCTION_TYPES)
         method = getattr(self, f"_visit_{kind}", None)
         if method is not None:
             method(node)
@@ -424,6 +430,8 @@ class Walk:
         shape, number = self.plan.shapes[info.index], self.function_id(info)
         keyword = "let" if shape == "generator" else "const"
         text += f"{keyword} $pxi={'$pxP' if shape == 'promise' else '$pxE'}({number});"
+        if info.index in self._makers:
+            text += f"const $pxu{info.index}=$pxU();"
         if self.memory is not None and info.index in self.plan.function_tokens:
             text += f"let $pxf{info.index}=$pxs&&$pxN({number});"
         return text
@@ -443,6 +451,11 @@ class Walk:
             arguments += "]"
         local = [capture.name for capture in self.scopes.captures(info.index) if capture.scope_function != 0][:24]
         captures = ",{" + ",".join(f"{name}:()=>{name}" for name in local) + "}" if local else ""
+        maker = info.parent
+        if id(info.node) in self._handed and maker and not self.quiet and self.plan.shapes[maker] != "none":
+            # A queue of the application's libraries calls it in whatever context it runs itself.
+            self._makers.add(maker)
+            captures = f"{captures or ',void 0'},$pxu{maker}"
         return f"$pxq&&$pxQ($pxi,{this},{arguments}{captures});"
 
 

@@ -23,15 +23,14 @@ FRAMEWORKS = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="session")
-def frameworks() -> Path:
-    """A node_modules directory with the frameworks that the runtime is tried with (installed once per user)."""
-    wanted = json.dumps({"private": True, "dependencies": FRAMEWORKS}, sort_keys=True)
-    folder = npm.cache_folder() / "npm" / f"frameworks-{hashlib.sha256(wanted.encode()).hexdigest()[:12]}"
+def installed(name: str, packages: dict[str, str]) -> Path:
+    """A node_modules directory with some packages (installed once per user)."""
+    wanted = json.dumps({"private": True, "dependencies": packages}, sort_keys=True)
+    folder = npm.cache_folder() / "npm" / f"{name}-{hashlib.sha256(wanted.encode()).hexdigest()[:12]}"
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent) as name:
-            aside = Path(name) / "new"
+        with tempfile.TemporaryDirectory(dir=folder.parent) as place:
+            aside = Path(place) / "new"
             aside.mkdir()
             (aside / "package.json").write_text(wanted)
             words = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel", "error"]
@@ -42,6 +41,12 @@ def frameworks() -> Path:
                 # Another run was faster.
                 shutil.rmtree(aside, ignore_errors=True)
     return folder / "node_modules"
+
+
+@pytest.fixture(scope="session")
+def frameworks() -> Path:
+    """A node_modules directory with the frameworks that the runtime is tried with."""
+    return installed("frameworks", FRAMEWORKS)
 
 
 @pytest.fixture(scope="session")

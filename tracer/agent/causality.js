@@ -59,8 +59,10 @@ let initChain = null;
 /** Kinds of event by type of the resource that runs. @type {Record<string, string>} */
 const KINDS = {
   HTTPINCOMINGMESSAGE: 'http', Timeout: 'timer', UDP: 'datagram', UDPWRAP: 'datagram', TCP: 'connection',
-  Pipe: 'connection', TLSWrap: 'connection', Signal: 'signal',
+  Pipe: 'connection', TLSWrap: 'connection', Signal: 'signal', MessagePort: 'other', FSEvent: 'other', StatWatcher: 'other',
 };
+/** Names of events whose resource does not tell it. @type {Record<string, string>} */
+const EVENTS = { UDP: 'message', UDPWRAP: 'message', MessagePort: 'message', FSEvent: 'change', StatWatcher: 'change' };
 
 /** @typedef {{type: string, trigger: number, kind: string | undefined}} Cause what runs, and the number of its name */
 /** @type {WeakMap<Function, Cause>} */
@@ -138,8 +140,7 @@ function continues(store, kind, resource) {
 /** @param {string | undefined} kind @param {string} type @param {any} resource */
 function eventOf(kind, type, resource) {
   if (kind === 'timer') return resource._repeat === null ? 'setTimeout' : 'setInterval';
-  if (kind === 'datagram') return 'message';
-  return type;
+  return EVENTS[type] ?? type;
 }
 
 /** @param {any} resource */
@@ -154,24 +155,53 @@ function requestOf(resource) {
  */
 function request(frame, message) {
   if (message === null || !message.method) return;
-  const known = requests.get(message);
+  if (!starts(frame, message, message.method, message.url)) return;
+  // Later events of this request come from the same resource, so the store stays in place.
+  frame.restore = false;
+  if (!contextStaysWithResource()) followParser(message.socket?.parser);
+}
+
+/**
+ * Whether an invocation is the first one of a request, whose chain it then starts.
+ * @param {import('./frames.js').Frame} frame @param {object} key of the request @param {unknown} method @param {unknown} url
+ */
+function starts(frame, key, method, url) {
+  const known = requests.get(key);
   if (known !== undefined) {
     if (frame.chain !== known.chain) {
       frame.chain = known.chain;
       frame.parent = known.id;
     }
-    return;
+    return false;
   }
-  const event = `${message.method} ${pathPattern(String(message.url))}`;
+  const event = `${method} ${pathPattern(String(url))}`;
   if (frame.chain.id !== frame.id || frame.chain.written) frame.chain = new Chain(frame.id, 'http', event, time());
   frame.chain.kind = 'http';
   frame.chain.event = event;
   frame.parent = 0;
-  // Later events of this request come from the same resource, so the store stays in place.
-  frame.restore = false;
-  requests.set(message, new Link(frame.id, frame.chain));
-  if (!contextStaysWithResource()) followParser(message.socket?.parser);
+  requests.set(key, new Link(frame.id, frame.chain));
   if (state.inInit) endInit();
+  return true;
+}
+
+/**
+ * The stream of HTTP/2 that an invocation is given, as a request or by itself with its headers; nothing of its resource
+ * tells, because Node calls for each from a queue of its own.
+ * @param {import('./frames.js').Frame} frame @param {any[]} args @returns {boolean} whether there is one
+ */
+function requestOfStream(frame, args) {
+  const [value, headers] = args;
+  if (typeof value !== 'object' || value === null || types.isProxy(value)) return false;
+  const maker = Reflect.getOwnPropertyDescriptor(Object.getPrototypeOf(value) ?? {}, 'constructor')?.value;
+  if (maker?.name === 'Http2ServerRequest' && typeof value.stream === 'object') {
+    starts(frame, value.stream, value.method, value.url);
+    return true;
+  }
+  if (maker?.name !== 'ServerHttp2Stream') return false;
+  // A listener may leave the headers out.
+  const named = typeof headers === 'object' && headers !== null;
+  if (named || requests.has(value)) starts(frame, value, headers?.[':method'], headers?.[':path']);
+  return named || requests.has(value);
 }
 
 /** @type {boolean | undefined} */
@@ -210,15 +240,27 @@ function followParser(parser) {
 }
 
 /**
- * The arguments of an invocation without a parent on the stack are known: a request among them names the chain.
- * @param {import('./frames.js').Frame} frame @param {unknown[]} args
+ * The arguments of an invocation without a parent on the stack are known: a request among them names the chain. If none
+ * does, it may be a function that a library kept in a queue of its own, and now calls in the context of another chain.
+ * @param {import('./frames.js').Frame} frame @param {unknown[]} args @param {Link | null} maker what made the function
  */
-function inspect(frame, args) {
-  const message = findRequest(args[0]);
-  if (message === null) return;
+function inspect(frame, args, maker) {
   const before = frame.chain;
-  request(frame, message);
+  const known = args.map(findRequest).find((message) => message !== null && message.method);
+  if (known !== undefined) request(frame, known);
+  else if (!requestOfStream(frame, args) && maker !== null && maker.chain !== before && maker.chain !== initChain && (frame.parent !== 0 || before.kind === 'other')) {
+    frame.chain = maker.chain;
+    frame.parent = maker.id;
+  }
   if (frame.chain !== before) place(frame);
+}
+
+/** The link of the running invocation, for the functions that it makes. @returns {Link | null} */
+function current() {
+  const { frame } = state;
+  if (frame === null) return null;
+  // A call that could become a kernel has none, and may turn out to be a part of its function.
+  return frame.link ?? new Link(frame.parent, frame.chain);
 }
 
 /** @param {any} value */
@@ -260,7 +302,9 @@ function look(frame, resource) {
 
 /** @param {import('./frames.js').Frame} frame */
 function place(frame) {
-  const link = new Link(frame.id, frame.chain);
+  let { link } = frame;
+  if (link !== null && link.id === frame.id) link.chain = frame.chain;
+  else link = frame.link = new Link(frame.id, frame.chain);
   if (slot !== undefined) {
     /** @type {any} */ (frame.resource)[slot] = link;
     return;
@@ -314,5 +358,5 @@ function disable() {
 const isInit = (chain) => chain === initChain;
 
 module.exports = {
-  Chain, Link, NO_CHAIN, begin, descend, reenter, inspect, place, restore, writeChain, promiseTrigger, onInitEnd, isInit, disable,
+  Chain, Link, NO_CHAIN, begin, descend, reenter, inspect, place, restore, writeChain, promiseTrigger, current, onInitEnd, isInit, disable,
 };

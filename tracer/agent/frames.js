@@ -64,6 +64,8 @@ class Frame {
     this.chain = causality.NO_CHAIN;
     /** @type {import('./causality.js').Link | undefined} */
     this.before = undefined;
+    /** What this segment hands on to whatever it starts. @type {import('./causality.js').Link | null} */
+    this.link = null;
     /** What ran when this segment began. @type {object | null} */
     this.resource = null;
     this.restore = true;

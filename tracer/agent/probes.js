@@ -50,11 +50,12 @@ function file(id, base, path, parents, variables, sites, passes, roots, problems
  * Hands over what an invocation was called with.
  * @param {number | import('./frames.js').Frame} mark @param {unknown} self @param {unknown[]} args
  * @param {Record<string, () => unknown>} [captures] reads the captured variables
+ * @param {import('./causality.js').Link | null} [maker] of the function: what ran when it was made to be handed to a call
  */
-function args(mark, self, args, captures) {
+function args(mark, self, args, captures, maker) {
   $pxq = 0;
   if (typeof mark === 'number') return;
-  if (mark.up === null) causality.inspect(mark, args);
+  if (mark.up === null) causality.inspect(mark, args, maker ?? null);
   if (mark.wantsShape) shapes.noteCall(mark.fid, self, args, captures);
 }
 
@@ -76,6 +77,7 @@ const PROBES = {
   $pxW: iteration.steps,
   $pxF: file,
   $pxQ: args,
+  $pxU: causality.current,
   $pxg: memory.read,
   $pxG: memory.readIfSampled,
   $pxw: memory.write,
@@ -122,6 +124,7 @@ function remove() {
   set({
     ...PROBES, $pxs: 0, $pxq: 0,
     $pxE: nothing, $pxP: nothing, $pxX: nothing, $pxC: nothing, $pxQ: nothing, $pxF: nothing, $pxM: nothing, $pxZ: nothing,
+    $pxU: () => null,
     $pxA: second, $pxB: second, $pxR: second, $pxY: second, $pxW: second, $pxS: third, $pxT: third,
   });
 }
