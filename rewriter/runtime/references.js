@@ -90,18 +90,19 @@ function reflectThere(s, label, why, operation, object, ...args) {
 }
 
 /**
- * A property with a getter or setter: a copy of the object has one that runs the original's.
+ * A property with a getter or setter: a copy of the object has those that it has, and they run the original's.
  * @param {Session} s @param {any} object @param {string | symbol} key @param {boolean} enumerable
+ * @param {number} parts 1 for a getter, 2 for a setter, 3 for both
  */
-function receiveAccessor(s, object, key, enumerable) {
+function receiveAccessor(s, object, key, enumerable, parts) {
   const label = `the getter '${String(key)}'`;
+  const get = () => reflectThere(s, label, NO_COPY, 'get', object, key);
+  /** @param {unknown} value */
+  const set = (value) => {
+    reflectThere(s, label, NO_COPY, 'set', object, key, value);
+  };
   Object.defineProperty(object, key, {
-    get: () => reflectThere(s, label, NO_COPY, 'get', object, key),
-    set(value) {
-      reflectThere(s, label, NO_COPY, 'set', object, key, value);
-    },
-    enumerable,
-    configurable: true,
+    get: parts & 1 ? get : undefined, set: parts & 2 ? set : undefined, enumerable, configurable: true,
   });
 }
 

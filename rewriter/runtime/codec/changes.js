@@ -7,6 +7,7 @@
 
 const { types } = require('node:util');
 const T = require('./tags.js');
+const { accessorParts } = require('./classes.js');
 const { encode, encodeKey, encodeElements, copyBytes, remotes } = require('./encode.js');
 const { decode, decodeElements, decodeKey, decodeProperty, setOwn } = require('./decode.js');
 
@@ -104,7 +105,7 @@ function encodeProperties(s, out, object, base) {
     encodeKey(out, key);
     const descriptor = Reflect.getOwnPropertyDescriptor(object, key);
     out.push(!descriptor || descriptor.enumerable === true);
-    if (descriptor && !('value' in descriptor) && !s.bridges.has(object)) out.push(T.GETTER, String(key));
+    if (descriptor && !('value' in descriptor) && !s.bridges.has(object)) out.push(T.GETTER, accessorParts(descriptor));
     else encode(s, out, object[key]);
   }
   out.push(removed.length);

@@ -143,4 +143,9 @@ function classOf(object) {
   return fresh;
 }
 
-module.exports = { classOf, className };
+/** @param {PropertyDescriptor} descriptor @returns {number} 1 for a getter, 2 for a setter, 3 for both */
+function accessorParts(descriptor) {
+  return (descriptor.get === undefined ? 0 : 1) | (descriptor.set === undefined ? 0 : 2);
+}
+
+module.exports = { accessorParts, classOf, className };

@@ -63,8 +63,8 @@ function decodeKey(r) {
 /** @param {any} object @param {string | symbol} key @param {boolean} enumerable @param {Session} s @param {Reader} r */
 function decodeProperty(object, key, enumerable, s, r) {
   if (r.tokens[r.at] === T.GETTER) {
-    r.at += 2;
-    references.receiveAccessor(s, object, key, enumerable);
+    r.at += 1;
+    references.receiveAccessor(s, object, key, enumerable, r.next());
     return;
   }
   const value = decode(s, r);

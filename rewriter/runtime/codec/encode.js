@@ -3,7 +3,7 @@
 'use strict';
 
 const T = require('./tags.js');
-const { classOf, className } = require('./classes.js');
+const { accessorParts, classOf, className } = require('./classes.js');
 const { CannotTravel } = require('../errors.js');
 const { encodePart } = require('./parts.js');
 const program = require('../program.js');
@@ -125,7 +125,7 @@ function encodeOwn(s, out, object) {
     }
     encodeKey(out, key);
     if ('value' in descriptor) encode(s, out, descriptor.value);
-    else out.push(T.GETTER, String(key));
+    else out.push(T.GETTER, accessorParts(descriptor));
     count += 1;
   }
   out[countAt] = count;
@@ -133,7 +133,7 @@ function encodeOwn(s, out, object) {
   for (const [key, descriptor] of hidden) {
     encodeKey(out, key);
     if ('value' in descriptor) encode(s, out, descriptor.value);
-    else out.push(T.GETTER, String(key));
+    else out.push(T.GETTER, accessorParts(descriptor));
   }
 }
 
@@ -222,7 +222,7 @@ function endExtended(s, out, object, skip) {
     const descriptor = /** @type {PropertyDescriptor} */ (Reflect.getOwnPropertyDescriptor(object, key));
     encodeKey(out, key);
     if ('value' in descriptor) encode(s, out, descriptor.value);
-    else out.push(T.GETTER, String(key));
+    else out.push(T.GETTER, accessorParts(descriptor));
   }
 }
 
@@ -253,7 +253,7 @@ function encodeError(s, out, error, found) {
     encodeKey(out, key);
     out.push(descriptor.enumerable === true);
     if ('value' in descriptor) encode(s, out, descriptor.value);
-    else out.push(T.GETTER, String(key));
+    else out.push(T.GETTER, accessorParts(descriptor));
   }
 }
 
