@@ -35,6 +35,8 @@ class Application:
     version: str
     prepare: Callable[[Path, Path], Started]
     """From its package's directory and a fresh working directory."""
+    note: str = ""
+    """What a reader of its rows has to know."""
 
 
 def _free_port() -> str:
@@ -260,7 +262,13 @@ APPLICATIONS = (
     Application("mathoid", "0.7.6", _mathoid),
     Application("json-server", "0.17.4", _json_server),
     Application("statsd", "0.9.0", _statsd),
-    Application("maildev", "2.1.0", _maildev),
+    Application(
+        "maildev",
+        "2.1.0",
+        _maildev,
+        "It asks for the size of a mail's file while it still writes it, so that GET /email shows a size of 0 for some "
+        "mails, others in each run, also where the original runs; a difference in these answers alone is that race.",
+    ),
     Application("pouchdb-server", "4.2.0", _pouchdb_server),
     Application("verdaccio", "4.13.2", _verdaccio),
     Application("http-server", "14.1.1", _http_server),

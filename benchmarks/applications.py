@@ -158,6 +158,7 @@ def _table(rows: list[Row]) -> str:
 
 def _text(rows: list[Row], known: dict[str, Any]) -> str:
     said = "\n".join(f"* **{row.application}**: {row.said}" for row in rows if row.said and row.choice == "gain")
+    remarks = [f"* **{app.name}**: {app.note}\n" for app in _applications.APPLICATIONS if app.note]
     return (
         "# Real applications\n\n"
         f"Made by `python benchmarks/applications.py`, from applications as npm has them, unmodified; Node "
@@ -166,7 +167,7 @@ def _text(rows: list[Row], known: dict[str, Any]) -> str:
         "the staged application, one at a time and concurrently, and compares the answers byte by byte. Shares "
         "overlap, since a handler counts with what runs inside it; [plan-format.md](plan-format.md#causes) explains "
         "the causes.\n\n"
-        f"{_table(rows)}\n\n## What the tool says\n\n{said}\n"
+        f"{_table(rows)}\n\n## Remarks\n\n{''.join(remarks)}\n## What the tool says\n\n{said}\n"
     )
 
 

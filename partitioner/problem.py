@@ -151,7 +151,9 @@ def is_pinned(graph: Graph, item: Item) -> bool:
     another stage, or if several handlers share it: then lighter ones (timers, middleware) would have to go along, and
     what they did at once would take a message. State that a single unit has for itself may go with it.
     """
-    if item.klass == "resource" or item.guessed or not item.module_level:
+    # A function that keeps state is a library's: a framework's application for instance, with modules behind it.
+    unseen = item.guessed or item.object_class == "function"
+    if item.klass == "resource" or unseen or not item.module_level:
         return True
     paths = [set(graph.cells[cell].path) for cell in item.cells]
     return not set.intersection(*paths)

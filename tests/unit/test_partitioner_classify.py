@@ -227,9 +227,9 @@ def test_a_function_without_a_name_is_told_by_what_it_was_handed_to_or_stands_in
 
 
 def test_what_a_library_keeps_unseen_stays_on_the_entry_stage() -> None:
-    for via, pinned in (("opaque", True), ("compared", False)):
+    for klass, via, pinned in (("plain", "opaque", True), ("plain", "compared", False), ("function", "compared", True)):
         draw = Drawing()
-        get, kept = draw.function("get"), draw.content("other", klass="function")
+        get, kept = draw.function("get"), draw.content("other", klass=klass)
         for _ in range(2):
             draw.touch(draw.run(get), "rw", kept, via=via)
         graph = build_graph(draw.recording())
