@@ -197,7 +197,7 @@ def _shapes(query: Query) -> dict[int, Mapping[str, tuple[Shape, ...]]]:
                 klass=row["class"] or "",
                 count=_int(row["count"]),
                 bytes_mean=_float(row["bytes_mean"]),
-                values_mean=_float(row["values_mean"]),
+                values_mean=_float(row.get("values_mean")),
                 sendable=_bool(row["sendable"]),
                 why=row["why"] or "",
             )
