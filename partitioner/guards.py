@@ -45,11 +45,13 @@ def guards_of(analysis: Analysis, moved: Mapping[int, str], owners: Mapping[str,
     units: dict[str, set[str]] = {}
     for unit, stage in sorted(moved.items()):
         for name, capture in names.used_by(analysis.reach.of_unit(unit)).items():
-            if capture.kind in _FIXED or name[0] not in recording.functions:
+            if name[0] not in recording.functions:
                 continue
             file = recording.file_of(name[0])
             location = f"{file}:{capture.name}"
             item = analysis.classes.items.get(location)
+            if capture.kind in _FIXED and (item is None or not item.cells):
+                continue  # as long as it keeps no state in properties of its own
             owner = owners.get(location, "entry")
             form = _guard_form(capture, item, name in written, away)
             if form is None or owner == stage:

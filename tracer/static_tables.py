@@ -126,7 +126,7 @@ def static_file(parsed: ParsedFile) -> StaticFile:
 def _own_variables(scopes: ScopeInfo) -> Iterator[Capture]:
     """The variables of the module itself, which other modules may use without a function that captures them."""
     for binding in scopes.bindings:
-        if binding.is_module_level and binding.kind not in ("function", "class"):
+        if binding.is_module_level and binding.kind != "function":
             start, changes = binding.declaration_start, binding.reassigned
             yield Capture(binding.name, 0, True, binding.kind, True, False, changes, start, binding.id)
 

@@ -1,5 +1,5 @@
 import http from 'node:http';
-import { re, steps, total, secret, log } from './state.mjs';
+import { Shared, re, steps, total, secret, log } from './state.mjs';
 const PORTS = JSON.parse(process.argv[2]).importingesm;
 // Keeps the state on the entry stage.
 setInterval(() => { total.add(0); }, 5).unref();
@@ -15,6 +15,8 @@ async function heavy(b, given) {
   if (b === 3) out.push(steps.next().value);
   if (b === 4) out.push(total.value);
   if (b === 5) out.push(total.seen);
+  if (b === 7) out.push(Shared.total);
+  if (b === 8) Shared.add(1);
   if (b === 6) out.push(log.inner.v);
   return out;
 }
@@ -23,11 +25,12 @@ function write() {
   steps.next();
   total.add(1);
   log.inner.bump();
+  Shared.add(1);
 }
 const server = http.createServer(async (req, res) => {
   const url = new URL(req.url, 'http://localhost');
   if (url.pathname === '/write') write();
-  if (url.pathname === '/state') return res.end(JSON.stringify([re.lastIndex, total.value, total.seen, log]));
+  if (url.pathname === '/state') return res.end(JSON.stringify([re.lastIndex, total.value, total.seen, log, Shared.total]));
   if (url.pathname !== '/heavy') return res.end(url.pathname);
   try {
     res.end((await heavy(Number(url.searchParams.get('b')), secret)).join());

@@ -5,4 +5,5 @@ class Total { #kept = 0; seen = 0; add(k) { this.#kept += k; this.seen += k; } g
 const total = new Total();
 const log = { inner: { v: 0, bump() { this.v += 1; } } };
 const secret = crypto.randomBytes(6).toString('hex');
-export { re, steps, total, secret, log };
+class Shared { static total = 0; static add(k) { Shared.total += k; } }
+export { Shared, re, steps, total, secret, log };
