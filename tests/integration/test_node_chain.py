@@ -97,11 +97,14 @@ def test_the_whole_chain(tmp_path: Path, frameworks: Path, version: str, form: s
     _pipetrace(tmp_path, "partition", "t.duckdb", "--machines", "2")
     plan = json.loads((tmp_path / "plan.json").read_text())
     assert plan["trace"]["node_version"] == f"v{version}"
-    decisions = {handler["name"]: handler["decision"] for handler in plan["handlers"]}
-    assert (decisions["heavy"], decisions["count"]) == ("moved", "kept")
+    handlers = {handler["name"]: handler for handler in plan["handlers"]}
+    assert handlers["count"]["decision"] == "kept"
+    # As a whole, or only the call in it that takes the time.
+    heavy = handlers["heavy"]
+    assert heavy["decision"] == "moved" or heavy["reason"]["cause"] == "inner-moved", heavy["reason"]
     _pipetrace(tmp_path, "rewrite", "plan.json", "-o", "staged")
     verdict = json.loads(_pipetrace(tmp_path, "verify", "staged", "--no-measure", "--json"))
     assert verdict["equal"]
     calls = {handler["id"]: (handler["on_stage"], handler["on_entry"]) for handler in verdict["handlers"]}
-    assert any("heavy" in name for name in calls)
+    assert calls
     assert all(on_stage > 0 and on_entry == 0 for on_stage, on_entry in calls.values()), calls

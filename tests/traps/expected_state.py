@@ -118,9 +118,9 @@ TRAPS = {
         "function@25": "shares-state",
     },
     "counters-in-classes": {
-        "describe": "nested-in-moved",
+        "describe": "shares-state",
         "function@30": "moved",
-        "function@34": "moved",
+        "function@34": "shares-state",
     },
     "closure-state": {
         "put": "captures-reassigned",

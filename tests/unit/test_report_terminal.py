@@ -5,6 +5,7 @@ from __future__ import annotations
 from io import StringIO
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from pipetrace.report import terminal
@@ -161,7 +162,9 @@ def test_a_narrow_terminal_loses_no_figure(tmp_path: Path) -> None:
     assert "8.3 ms" in printed
 
 
-def test_colour_is_the_consoles_choice(tmp_path: Path) -> None:
+def test_colour_is_the_consoles_choice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
     report = made_up_report(tmp_path)
     assert "\x1b[" not in _printed(report)
     assert "\x1b[" in _printed(report, force_terminal=True)

@@ -187,10 +187,11 @@ function starts(frame, key, method, url) {
 /**
  * The stream of HTTP/2 that an invocation is given, as a request or by itself with its headers; nothing of its resource
  * tells, because Node calls for each from a queue of its own.
- * @param {import('./frames.js').Frame} frame @param {any[]} args @returns {boolean} whether there is one
+ * @param {import('./frames.js').Frame} frame @param {ArrayLike<any>} args @returns {boolean} whether there is one
  */
 function requestOfStream(frame, args) {
-  const [value, headers] = args;
+  const value = args[0];
+  const headers = args[1];
   if (typeof value !== 'object' || value === null || types.isProxy(value)) return false;
   const maker = Reflect.getOwnPropertyDescriptor(Object.getPrototypeOf(value) ?? {}, 'constructor')?.value;
   if (maker?.name === 'Http2ServerRequest' && typeof value.stream === 'object') {
@@ -242,17 +243,27 @@ function followParser(parser) {
 /**
  * The arguments of an invocation without a parent on the stack are known: a request among them names the chain. If none
  * does, it may be a function that a library kept in a queue of its own, and now calls in the context of another chain.
- * @param {import('./frames.js').Frame} frame @param {unknown[]} args @param {Link | null} maker what made the function
+ * @param {import('./frames.js').Frame} frame @param {ArrayLike<unknown>} args @param {Link | null} maker what made the
+ *   function
  */
 function inspect(frame, args, maker) {
   const before = frame.chain;
-  const known = args.map(findRequest).find((message) => message !== null && message.method);
-  if (known !== undefined) request(frame, known);
+  const known = requestAmong(args);
+  if (known !== null) request(frame, known);
   else if (!requestOfStream(frame, args) && maker !== null && maker.chain !== before && maker.chain !== initChain && (frame.parent !== 0 || before.kind === 'other')) {
     frame.chain = maker.chain;
     frame.parent = maker.id;
   }
   if (frame.chain !== before) place(frame);
+}
+
+/** @param {ArrayLike<unknown>} args an array, or the object that a function calls `arguments` @returns {any} null for none */
+function requestAmong(args) {
+  for (let index = 0; index < args.length; index++) {
+    const message = findRequest(args[index]);
+    if (message !== null && message.method) return message;
+  }
+  return null;
 }
 
 /** The link of the running invocation, for the functions that it makes. @returns {Link | null} */
