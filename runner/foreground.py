@@ -13,10 +13,11 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from pipetrace.runner.launch import STARTUP_PROBE, port_in_use, stop_groups
+from pipetrace.runner.launch import ENDED_FOR_IT_S, stop_groups
 from pipetrace.runner.staged import StagedApp
 from pipetrace.runner.stages import replica_counts, stage_environment
 from pipetrace.runner.transport import Transport
+from pipetrace.tracer.listen import LISTEN_FILE, PROBE, read_taken
 
 _PASSED_ON = (
     signal.SIGINT,
@@ -97,7 +98,7 @@ def run_in_foreground(
     argv = staged.staged_command(arguments)
     scratch = Path(tempfile.mkdtemp(prefix="pipetrace-run-"))
     helpers: list[_StageProcess] = []
-    failure = scratch / "failure.jsonl"
+    listening = scratch / "listening.jsonl"
     with _blocked_signals() as unblock:
         try:
             if stage is None and transport.processes and staged.moved:
@@ -108,17 +109,17 @@ def run_in_foreground(
                     helpers += [_StageProcess(argv, staged.cwd, env, unblock) for _ in range(count)]
                 say(f"{len(helpers)} stage process(es) started")
             env = stage_environment(staged, transport, stage=stage or "entry", replicas=replicas, group=group)
-            env["PIPETRACE_FAILURE_FILE"] = str(failure)
+            env[LISTEN_FILE] = str(listening)
             if violations is not None:
                 env["PIPETRACE_VIOLATIONS"] = str(violations.resolve())
-            argv[1:1] = ["--require", str(STARTUP_PROBE)]
+            argv[1:1] = ["--require", str(PROBE)]
             while True:
                 # The mask has to be given back in the child: a blocked SIGTERM would stay blocked there.
                 process = subprocess.Popen(argv, cwd=staged.cwd, env=env, preexec_fn=unblock)
                 status = _wait(process, helpers, say)
                 if stage in (None, "entry") or status != _START_AGAIN:
                     break
-            taken = port_in_use(failure)
+            taken = read_taken(listening, ENDED_FOR_IT_S)
             if status != 0 and taken is not None:
                 say(f"the port {taken} is in use; stop the process that has it, or give another port after `--`.")
         finally:

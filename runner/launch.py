@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -15,16 +14,15 @@ from pathlib import Path
 import psutil
 
 from pipetrace.errors import PipetraceError
-from pipetrace.tracer.listen import Listener, probe_environment, read_listeners, wait_for_listener
-
-STARTUP_PROBE = Path(__file__).with_name("startup.js")
-"""Loaded with `--require`: notes why an application failed to start (a port in use)."""
+from pipetrace.tracer.listen import Listener, probe_environment, read_listeners, read_taken, wait_for_listener
 
 Server = tuple[int | None, str]
 """A server that is asked for: its index in order of listen() calls, or None for the first of a protocol."""
 
 MISSING_SERVER_S = 5.0
 """Wait for a server that is asked for once another one listens."""
+ENDED_FOR_IT_S = 5.0
+"""An application that found a port taken no longer ago than this has ended for it."""
 
 
 @dataclass(slots=True)
@@ -111,10 +109,9 @@ def start(
     listens, or does not listen within `timeout_s`; nothing is left running then.
     """
     scratch.mkdir(parents=True, exist_ok=True)
-    listening, failure = scratch / "listening.jsonl", scratch / "failure.jsonl"
-    for stale in (listening, failure):
-        stale.unlink(missing_ok=True)
-    environment = with_startup_probe(probe_environment(dict(env), listening), failure)
+    listening = scratch / "listening.jsonl"
+    listening.unlink(missing_ok=True)
+    environment = probe_environment(env, listening)
     output, errors = scratch / "stdout", scratch / "stderr"
     process = spawn(argv, cwd, environment, output, errors)
     try:
@@ -133,7 +130,7 @@ def start(
     except PipetraceError:
         status = process.poll()
         stop_groups([process, *helpers], 2.0)
-        raise PipetraceError(_why_it_failed(name, status, timeout_s, failure, errors)) from None
+        raise PipetraceError(_why_it_failed(name, status, timeout_s, listening, errors)) from None
     except BaseException:
         stop_groups([process, *helpers], 2.0)
         raise
@@ -154,30 +151,6 @@ def spawn(
         raise PipetraceError(f"{argv[0]} was not found; install it or put it on the PATH.") from None
     except OSError as error:
         raise PipetraceError(f"{argv[0]} cannot be started in {cwd} ({error.strerror}).") from None
-
-
-def with_startup_probe(env: dict[str, str], failure: Path) -> dict[str, str]:
-    """`env` with the startup probe added, which notes in `failure` that a port was in use."""
-    quoted = '"' + str(STARTUP_PROBE).replace("\\", "\\\\").replace('"', '\\"') + '"'
-    env["NODE_OPTIONS"] = f"{env.get('NODE_OPTIONS', '')} --require {quoted}".strip()
-    env["PIPETRACE_FAILURE_FILE"] = str(failure)
-    return env
-
-
-def port_in_use(failure: Path, within_s: float = 5.0) -> str | None:
-    """The address that the application could not listen on in the last `within_s` seconds, or None.
-
-    The time tells an application that ended for it from one that tried another port and went on.
-    """
-    for line in reversed(_lines(failure)):
-        if time.time() - failure.stat().st_mtime > within_s:
-            break
-        with contextlib.suppress(ValueError):
-            noted = json.loads(line)
-            address = str(noted.get("address") or "")
-            host = f"[{address}]" if ":" in address else address
-            return f"{host}:{noted.get('port')}".lstrip(":")
-    return None
 
 
 def last_words(errors: Path) -> str:
@@ -276,8 +249,8 @@ def _lines(path: Path) -> list[str]:
         return []
 
 
-def _why_it_failed(name: str, status: int | None, timeout_s: float, failure: Path, errors: Path) -> str:
-    taken = port_in_use(failure)
+def _why_it_failed(name: str, status: int | None, timeout_s: float, listening: Path, errors: Path) -> str:
+    taken = read_taken(listening, ENDED_FOR_IT_S)
     if taken is not None:
         return f"{name} could not start because the port {taken} is in use; stop the process that has it."
     if status is None:

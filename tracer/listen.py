@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -69,9 +70,14 @@ def _notes(file: Path, event: str) -> list[dict[str, Any]]:
     return [noted for noted in notes if noted["event"] == event]
 
 
-def read_taken(file: Path) -> str | None:
-    """Return the address that a server last found taken, None if that did not happen."""
+def read_taken(file: Path, within_s: float = math.inf) -> str | None:
+    """Return the address that a server found taken in the last `within_s` seconds, None if that did not happen.
+
+    The time tells an application that ended for it from one that tried another port and went on.
+    """
     for noted in reversed(_notes(file, "taken")):
+        if time.time() - noted["time"] > within_s:
+            break
         address = noted["address"]
         return f"[{address}]:{noted['port']}" if ":" in address else f"{address}:{noted['port']}".strip(":")
     return None

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 
 from pipetrace.errors import PipetraceError, UsageError
-from pipetrace.runner.launch import last_words, port_in_use
+from pipetrace.runner.launch import last_words
 from pipetrace.runner.measure import Figures, GroupFigures, medians
 from pipetrace.runner.nats import check_reachable
 from pipetrace.runner.transport import open_transport
+from pipetrace.tracer.listen import read_taken
 
 
 def test_the_error_line_of_a_crash_says_most(tmp_path: Path) -> None:
@@ -28,11 +30,11 @@ def test_the_error_line_of_a_crash_says_most(tmp_path: Path) -> None:
 
 
 def test_the_port_in_use_is_read_from_the_note(tmp_path: Path) -> None:
-    note = tmp_path / "failure.jsonl"
-    assert port_in_use(note) is None
-    note.write_text(json.dumps({"code": "EADDRINUSE", "address": "::", "port": 80}) + "\n")
-    assert port_in_use(note) == "[::]:80"
-    assert port_in_use(note, within_s=-1) is None
+    note = tmp_path / "listening.jsonl"
+    assert read_taken(note) is None
+    note.write_text(json.dumps({"event": "taken", "address": "::", "port": 80, "pid": 1, "time": time.time()}) + "\n")
+    assert read_taken(note) == "[::]:80"
+    assert read_taken(note, within_s=-1) is None
 
 
 def test_medians_are_taken_figure_by_figure() -> None:

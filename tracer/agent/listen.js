@@ -89,7 +89,8 @@ function report(server, kind) {
 /** @param {any} error */
 function reportTaken(error) {
   if (!error || error.code !== 'EADDRINUSE') return;
-  tell(JSON.stringify({ event: 'taken', address: error.address ?? '', port: error.port ?? 0, pid: process.pid }));
+  const { address = '', port = 0 } = error;
+  tell(JSON.stringify({ event: 'taken', address, port, pid: process.pid, time: Date.now() / 1000 }));
 }
 
 /** @param {string} line */
