@@ -127,5 +127,3 @@ def refused_by_call(recording: Recording, facts: Facts, function: Function, http
                 )
             )
     return found
-
-

@@ -294,7 +294,7 @@ def _refused_by_result(recording: Recording, function: Function, http: bool) -> 
         return []
     for shape in recording.slot(function.id, "return"):
         if not shape.sendable and shape.klass not in CARRIED and shape.klass != "function":
-            what = "something" if shape.klass == "promise" else f"{a_noun(shape.klass)}"
+            what = "something" if shape.klass == "promise" else a_noun(shape.klass)
             return [
                 Refusal(
                     "result-unsendable",

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from pipetrace.runner import npm
 from pipetrace.runner.transport import Transport, open_transport
+from tests.npm_packages import installed
 from tests.traps.harness import HERE, Staged, stage
 
 PACKAGES = {
@@ -25,23 +20,8 @@ PACKAGES = {
 
 @pytest.fixture(scope="session")
 def packages() -> Path:
-    """A node_modules directory with what the traps need (installed once per user)."""
-    wanted = json.dumps({"private": True, "dependencies": PACKAGES}, sort_keys=True)
-    folder = npm.cache_folder() / "npm" / f"traps-{hashlib.sha256(wanted.encode()).hexdigest()[:12]}"
-    if not folder.is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent) as name:
-            aside = Path(name) / "new"
-            aside.mkdir()
-            (aside / "package.json").write_text(wanted)
-            words = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel", "error"]
-            subprocess.run(words, cwd=aside, check=True, capture_output=True, timeout=300)
-            try:
-                aside.rename(folder)
-            except OSError:
-                # Another run was faster.
-                shutil.rmtree(aside, ignore_errors=True)
-    return folder / "node_modules"
+    """A node_modules directory with what the traps need."""
+    return installed("traps", PACKAGES)
 
 
 @pytest.fixture(scope="session")

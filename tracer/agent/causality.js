@@ -250,7 +250,10 @@ function inspect(frame, args, maker) {
   const before = frame.chain;
   const known = requestAmong(args);
   if (known !== null) request(frame, known);
-  else if (!requestOfStream(frame, args) && maker !== null && maker.chain !== before && maker.chain !== initChain && (frame.parent !== 0 || before.kind === 'other')) {
+  else if (
+    !requestOfStream(frame, args) && maker !== null && maker.chain !== before && maker.chain !== initChain
+    && (frame.parent !== 0 || before.kind === 'other')
+  ) {
     frame.chain = maker.chain;
     frame.parent = maker.id;
   }
