@@ -18,7 +18,7 @@ _PATIENCE_S = 60.0
 _DRAIN_S = 10.0
 """How long functions with calls under way are waited for before they keep their idle helpers."""
 _POLL_S = 0.1
-_ATTEMPTS = 4
+_ATTEMPTS = 8
 """How often a function that may have a call under way is tried."""
 
 

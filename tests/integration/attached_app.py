@@ -64,8 +64,10 @@ app.get('/globals', (req, res) => { res.json({ same: Object.getOwnPropertyNames(
 const server = app.listen(0, '127.0.0.1', () => { console.log(server.address().port); });
 """
 
+_SUSPENDS = "/later/a"
+
 ANSWERS = {
-    "/later/a": (200, b'{"parts":[144,288,432],"size":1}'),
+    _SUSPENDS: (200, b'{"parts":[144,288,432],"size":1}'),
     "/rejected": (500, b"no"),
     "/thrown": (503, b"caught sync 2"),
 }
@@ -127,6 +129,8 @@ class Clients:
     """Two clients that ask on and on, and keep what they were told; use it as a context manager.
 
     `load` is a command for `--on-port` that ends when both have asked for everything several times since it began.
+    What suspends for a while is asked for only from then on: a function that happens to be suspended at each attempt
+    to edit it is left out, and no test may depend on that chance.
     """
 
     def __init__(self, app: AttachedApp, folder: Path) -> None:
@@ -163,6 +167,8 @@ class Clients:
         while not self._over.is_set():
             self._note("ask")
             for path, told in self.answers.items():
+                if path == _SUSPENDS and not self._begun.exists():
+                    continue
                 try:
                     told.add(self._app.get(path))
                 except (OSError, http.client.HTTPException) as error:
