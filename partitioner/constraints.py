@@ -13,6 +13,7 @@ from pipetrace.partitioner.classify import BOUND, CARRIED, Classification
 from pipetrace.partitioner.cutting import kernel_mobility
 from pipetrace.partitioner.global_state import changed_globals, refused_by_globals
 from pipetrace.partitioner.graph import Graph
+from pipetrace.partitioner.handed_state import handed_state
 from pipetrace.partitioner.kernels import Waits, is_kernel
 from pipetrace.partitioner.mobility import Mobility
 from pipetrace.partitioner.names import a_noun, because, noun, short
@@ -40,6 +41,8 @@ def mobilities(recording: Recording, graph: Graph, classes: Classification) -> d
             )
         )
     reach = Reach(recording, graph)
+    for unit, refusal in handed_state(recording, graph, classes, reach):
+        held.setdefault(unit, []).append(refusal)
     changed = changed_globals(recording)
     for unit in graph.units:
         held.setdefault(unit, []).extend(refused_by_globals(recording, unit, reach.of_unit(unit), changed))

@@ -172,6 +172,17 @@ def _rank(group: Ints, chosen: Bools) -> Ints:
     return rank
 
 
+def takes_functions(recording: Recording, unit: int) -> bool:
+    """Whether functions were seen among a unit's arguments or the local names that it captures."""
+    local = {f"capture:{capture.name}" for capture in recording.captures.get(unit, ()) if not capture.module_level}
+    return any(
+        shape.klass == "function"
+        for slot, shapes in recording.shapes.get(unit, {}).items()
+        if slot.startswith("arg") or slot in local
+        for shape in shapes
+    )
+
+
 class _Inside:
     """Decides whether a handler that was triggered from inside a unit runs inside it as well."""
 
@@ -214,18 +225,7 @@ class _Inside:
     def _takes_functions(self, unit: int) -> bool:
         found = self._passes.get(unit)
         if found is None:
-            local = {
-                f"capture:{capture.name}"
-                for capture in self._recording.captures.get(unit, ())
-                if not capture.module_level
-            }
-            slots = self._recording.shapes.get(unit, {})
-            found = self._passes[unit] = any(
-                shape.klass == "function"
-                for slot, shapes in slots.items()
-                if slot.startswith("arg") or slot in local
-                for shape in shapes
-            )
+            found = self._passes[unit] = takes_functions(self._recording, unit)
         return found
 
 

@@ -25,6 +25,7 @@ _STATEFUL = frozenset({"new"})
 """Kinds of initialisers that make something which is probably meant to change."""
 _LISTENERS = frozenset({"signal", "connection", "other"})
 
+
 def _written_by_functions(recording: Recording) -> frozenset[Name]:
     """Module-level names that some function assigns."""
     return frozenset(
@@ -49,21 +50,28 @@ def guards_of(analysis: Analysis, moved: Mapping[int, str], owners: Mapping[str,
                 continue
             file = recording.file_of(name[0])
             location = f"{file}:{capture.name}"
-            item = analysis.classes.items.get(location)
+            item = _item_of(analysis, names, location)
             if capture.kind in _FIXED and (item is None or not item.cells):
                 continue  # as long as it keeps no state in properties of its own
-            owner = owners.get(location, "entry")
+            owner = owners.get(location if item is None else item.id, "entry")
             form = _guard_form(capture, item, name in written, away)
             if form is None or owner == stage:
                 continue
-            line = item.line if item is not None else capture.line
+            line = item.line if item is not None and item.id == location else capture.line
             reads = () if item is None else tuple(own for own, seen in item.steady if not away.isdisjoint(seen))
             found.setdefault(location, plan.Guard(location, capture.name, file, line, form, owner, (), reads))
             units.setdefault(location, set()).add(analysis.ids[unit])
     for item, strangers in _strangers(analysis, moved, owners):
-        guard = plan.Guard(item.id, item.name, item.file, item.line, item.form, owners[item.id], ())
-        found.setdefault(item.id, guard)
+        own = plan.Guard(item.id, item.name, item.file, item.line, item.form, owners[item.id], ())
+        found.setdefault(item.id, own)
         units.setdefault(item.id, set()).update(analysis.ids[function] for function in strangers)
+        for function, capture in strangers.items():
+            location = f"{recording.file_of(capture.scope)}:{capture.name}"
+            other = plan.Guard(
+                location, capture.name, recording.file_of(capture.scope), capture.line, "variable", own.owner, ()
+            )
+            found.setdefault(location, other)
+            units.setdefault(location, set()).add(analysis.ids[function])
     return tuple(
         dataclasses.replace(found[location], handlers=tuple(sorted(units[location]))) for location in sorted(found)
     )
@@ -99,11 +107,24 @@ def constants_of(
     )
 
 
-def _strangers(analysis: Analysis, moved: Mapping[int, str], owners: Mapping[str, str]) -> list[tuple[Item, list[int]]]:
-    """State that left the entry stage, with the functions that name it and were never seen to run with it."""
+def _item_of(analysis: Analysis, names: ModuleNames, location: str) -> Item | None:
+    """What was seen of a variable, by this name or another one that means the same."""
+    items = analysis.classes.items
+    if location in items:
+        return items[location]
+    return next((items[name] for name in sorted(names.same(location)) if name in items), None)
+
+
+def _strangers(
+    analysis: Analysis, moved: Mapping[int, str], owners: Mapping[str, str]
+) -> list[tuple[Item, dict[int, Capture]]]:
+    """State that left the entry stage, with the functions that name it and were never seen to run with it.
+
+    Each with the name by which it could use it.
+    """
     recording = analysis.recording
     names = ModuleNames(recording)
-    found: list[tuple[Item, list[int]]] = []
+    found: list[tuple[Item, dict[int, Capture]]] = []
     for item in analysis.classes.ties:
         owner = owners.get(item.id, "entry")
         if owner == "entry":
@@ -112,12 +133,14 @@ def _strangers(analysis: Analysis, moved: Mapping[int, str], owners: Mapping[str
         for unit, stage in moved.items():
             if stage == owner:
                 at_home |= analysis.reach.of_unit(unit)
-        strangers = [
-            function
+        same = names.same(f"{item.file}:{item.name}")
+        strangers = {
+            function: capture
             for function, captures in sorted(recording.captures.items())
             if recording.functions[function].kind != "module" and function not in at_home
-            if any(names.means(capture, item.file, item.name) for capture in captures)
-        ]
+            for capture in captures
+            if not same.isdisjoint(names.meanings(capture))
+        }
         if strangers:
             found.append((item, strangers))
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 
 from pipetrace.partitioner.recording import Capture, Recording
 
@@ -39,13 +40,36 @@ class ModuleNames:
                     self._follow((capture.scope, capture.name), found)
         return found
 
-    def means(self, capture: Capture, file: str, name: str) -> bool:
-        """Whether a captured name is a variable of a file, or stands for it."""
+    def meanings(self, capture: Capture) -> frozenset[str]:
+        """A captured name and those that it stands for, as 'file:name'."""
         found: dict[Name, Capture] = {}
         if capture.module_level:
             self._follow((capture.scope, capture.name), found)
-        functions = self._recording.functions
-        return any(n == name and m in functions and self._recording.file_of(m) == file for m, n in found)
+        return frozenset(self.spell(name) for name in found if name[0] in self._recording.functions)
+
+    def spell(self, name: Name) -> str:
+        """A name as 'file:name'."""
+        return f"{self._recording.file_of(name[0])}:{name[1]}"
+
+    def same(self, name: str) -> frozenset[str]:
+        """All names of the variable that a name stands for, as 'file:name': its own and those that import it."""
+        return self._families.get(name, frozenset((name,)))
+
+    @cached_property
+    def _families(self) -> dict[str, frozenset[str]]:
+        found: dict[str, set[str]] = {}
+        for name, capture in self._all.items():
+            home, seen = name, {name}
+            while capture.home is not None and capture.home[1] and capture.home not in seen:
+                home = capture.home
+                seen.add(home)
+                following = self._all.get(home)
+                if following is None:
+                    break
+                capture = following
+            if home != name and home[0] in self._recording.functions:
+                found.setdefault(self.spell(home), {self.spell(home)}).add(self.spell(name))
+        return {name: frozenset(family) for family in found.values() for name in family}
 
     def homes(self, name: Name) -> list[Name]:
         """The names of other files that a name stands for."""

@@ -14,6 +14,7 @@ Placement = tuple[int, ...]
 """The stage of every candidate: 0 is the entry stage, then the single stages, then the pool."""
 
 ENTRY = 0
+_BYTES = frozenset({"typedarray", "Buffer"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +149,13 @@ def is_pinned(graph: Graph, item: Item) -> bool:
     """Whether an item stays on the entry stage whatever it costs.
 
     It does if it is a resource, if nobody saw what library code keeps in it, if no module-level name leads to it on
-    another stage, or if several handlers share it: then lighter ones (timers, middleware) would have to go along, and
-    what they did at once would take a message. State that a single unit has for itself may go with it.
+    another stage, if it is bytes, which other names may mean as well, or if several handlers share it: then lighter
+    ones (timers, middleware) would have to go along, and what they did at once would take a message. State that a
+    single unit has for itself may go with it.
     """
     # A function that keeps state is a library's: a framework's application for instance, with modules behind it.
     unseen = item.guessed or item.object_class == "function"
-    if item.klass == "resource" or unseen or not item.module_level:
+    if item.klass == "resource" or unseen or not item.module_level or item.object_class in _BYTES:
         return True
     paths = [set(graph.cells[cell].path) for cell in item.cells]
     return not set.intersection(*paths)

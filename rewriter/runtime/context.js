@@ -42,9 +42,15 @@ function currentHandler() {
   return store && store !== 'init' ? store.handler : '';
 }
 
+/** @returns {number} number of the call that this code belongs to, or 0 */
+function currentSession() {
+  const store = activity.getStore();
+  return store && store !== 'init' ? store.id : 0;
+}
+
 /** @returns {boolean} true while the program's start, or what follows from it alone, is running */
 function inInit() {
   return activity.getStore() === 'init' || !context.initOver;
 }
 
-module.exports = { context, activity, currentHandler, inInit };
+module.exports = { context, activity, currentHandler, currentSession, inInit };

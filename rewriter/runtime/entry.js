@@ -12,10 +12,10 @@ const { handlers } = require('./handlers.js');
 const init = require('./init.js');
 const { watchAnswerers, watchListeners } = require('./isolate.js');
 const metrics = require('./metrics.js');
-const { Peer } = require('./peer.js');
+const { Peer, within } = require('./peer.js');
 const { replicaCounts } = require('./plan.js');
 const program = require('./program.js');
-const { watchErrors } = require('./rescue.js');
+const { belongsTo, watchErrors } = require('./rescue.js');
 const { Session } = require('./session.js');
 const { Reader, decode } = require('./codec/decode.js');
 const { encode } = require('./codec/encode.js');
@@ -169,8 +169,12 @@ class Entry {
       case M.EXIT: process.exit(...(message[1] === null ? [] : [message[1]])); break;
       case M.RAISE: {
         const error = init.fromTokens(message[2]);
-        if (message[1] === 1) Promise.reject(error);
-        else process.nextTick(() => { throw error; });
+        const session = peer.find(message[3]);
+        if (session?.exchange) belongsTo(error, session.exchange.real);
+        within(session, () => {
+          if (message[1] === 1) Promise.reject(error);
+          else process.nextTick(() => { throw error; });
+        });
         break;
       }
       case M.VIOLATION: violations.record(JSON.parse(message[1])); break;

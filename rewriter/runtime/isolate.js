@@ -16,7 +16,7 @@ const { syncBuiltinESMExports } = require('node:module');
 const { AsyncResource } = require('node:async_hooks');
 const { fileURLToPath } = require('node:url');
 const { types } = require('node:util');
-const { activity, context, currentHandler, inInit } = require('./context.js');
+const { activity, context, currentHandler, currentSession, inInit } = require('./context.js');
 const { errors } = require('./errors.js');
 const program = require('./program.js');
 const violations = require('./violations.js');
@@ -27,7 +27,7 @@ const violations = require('./violations.js');
  * @property {(index: number) => void} listen  a server wants to listen
  * @property {(fd: number, data: string | Uint8Array) => void} print
  * @property {(code: number | null) => void} exit  null: with the status that the process has set
- * @property {(kind: number, error: any) => void} raise
+ * @property {(kind: number, error: any, session: number) => void} raise  session: of the call that it happened in, or 0
  * @property {(error: any) => void} failed  initialisation has failed
  */
 
@@ -219,11 +219,11 @@ function silenceProcess(outside, thread) {
 function passErrors(outside) {
   process.setUncaughtExceptionCaptureCallback((error) => {
     if (inInit()) outside.failed(error);
-    else outside.raise(0, error);
+    else outside.raise(0, error, currentSession());
   });
   process.on('unhandledRejection', (error) => {
     if (inInit()) outside.failed(error);
-    else outside.raise(1, error);
+    else outside.raise(1, error, currentSession());
   });
 }
 

@@ -16,6 +16,7 @@ const { writeWhole } = require('./codec/whole.js');
 const { errors } = require('./errors.js');
 const { RemoteResult } = require('./references.js');
 const violations = require('./violations.js');
+const { activity, context } = require('./context.js');
 
 /** @typedef {any[]} Message */
 /**
@@ -299,8 +300,7 @@ class Peer extends SessionTable {
     if (index === M.REFLECT) this.accesses += 1;
     if (reply) rememberNew(s);
     const run = () => this.answerFunction(s, fn, self, args, reply);
-    if (s.resource) s.resource.runInAsyncScope(run);
-    else run();
+    within(s, run);
     // The other side may be waiting with its whole thread.
     if (reply) this.flush();
   }
@@ -400,8 +400,7 @@ class Peer extends SessionTable {
     const bridge = s.bridges.get(theirObject(s, message[2]));
     if (!bridge) return false;
     const r = new Reader(message, 3);
-    if (s.resource) s.resource.runInAsyncScope(() => bridge.message(r, message.length));
-    else bridge.message(r, message.length);
+    within(s, () => bridge.message(r, message.length));
     return false;
   }
 
@@ -432,9 +431,19 @@ function theirObject(s, id) {
   return id >= 0 ? s.theirs[id] : s.mine[-1 - id];
 }
 
+/**
+ * @param {Session | undefined} s @param {() => void} run runs in the context of the call: that of its caller, or on a stage
+ * its own
+ */
+function within(s, run) {
+  if (s?.resource) s.resource.runInAsyncScope(run);
+  else if (s && context.role === 'stage') activity.run(s, run);
+  else run();
+}
+
 /** @param {Session} s remembers in which asynchronous context the call was made */
 function bindContext(s) {
   s.resource = new AsyncResource('PIPETRACE', { requireManualDestroy: true });
 }
 
-module.exports = { Peer, bindContext };
+module.exports = { Peer, bindContext, within };

@@ -20,6 +20,8 @@ let following = false;
 /** Responses that may not be over yet. @type {Set<Response>} */
 const open = new Set();
 let limit = FEW;
+/** Whose request an error of a stage belongs to. @type {WeakMap<object, Response>} */
+const responses = new WeakMap();
 
 /** @param {Response} response @returns {boolean} */
 function isOver(response) {
@@ -46,10 +48,15 @@ function answer(response, error) {
   response.end(`${http.STATUS_CODES[error.status]}\n`);
 }
 
+/** @param {unknown} error that a stage could not give to anybody @param {Response | undefined} response of its call */
+function belongsTo(error, response) {
+  if (isOwn(error) && response) responses.set(error, response);
+}
+
 /** @param {OwnError} error that nobody has caught */
 function rescue(error) {
   prune();
-  let response = requests.getStore();
+  let response = responses.get(error) || requests.getStore();
   // Until requests are followed, only the single one that is open is known to be meant.
   if (!response && !following && open.size === 1) [response] = open;
   following = true;
@@ -77,4 +84,4 @@ function watchErrors() {
   });
 }
 
-module.exports = { watchErrors, answer };
+module.exports = { belongsTo, watchErrors, answer };

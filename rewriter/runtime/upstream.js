@@ -165,8 +165,8 @@ function become(connect, facts) {
       send([M.EXIT, code]);
       flush();
     },
-    raise(kind, error) {
-      send([M.RAISE, kind, init.toTokens(error) || init.toTokens(new Error(String(error && error.message)))]);
+    raise(kind, error, session) {
+      send([M.RAISE, kind, init.toTokens(error) || init.toTokens(new Error(String(error && error.message))), session]);
       upstream().flush();
     },
     failed: fail,

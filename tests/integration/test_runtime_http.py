@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -189,3 +190,26 @@ server.listen(0, () => console.log('port ' + server.address().port));
                 received += client.recv(1 << 16)
         assert [int(one) for one in re.findall(rb"\r\n\r\n/(\d+)", received)] == list(range(20))
         until(lambda: server.counters("app.js#heavy")["sent"] == 10)
+
+
+LATE = """
+'use strict';
+const $pt = require('@pipetrace/runtime').file('app.js');
+const http = require('http');
+const seen = $pt.state('app.js:seen', new Map());
+const server = http.createServer($pt.handler('app.js#count', (req, res) => {
+  req.resume();
+  req.on('end', () => setTimeout(() => { seen.set(req.url, 1); res.end('counted'); }, 5));
+}));
+server.listen(0, () => console.log('port ' + server.address().port));
+"""
+
+
+def test_each_request_that_a_late_callback_leaves_with_a_violation_is_answered(tmp_path: Path, transport: Transport) -> None:
+    app = make_app(tmp_path / "app", {"app.js": LATE}, replicas=1)
+    with app.serve(transport) as server, ThreadPoolExecutor(4) as clients:
+        found = list(clients.map(lambda n: raw_request(server.port, f"POST /{n} HTTP/1.1", b"body"), range(8)))
+        assert [answer.split(b" ")[1] for answer in found] == [b"500"] * 8, server.err()
+        assert "Handler app.js#count on stage stage1 touched app.js:seen" in server.err()
+        assert "(unknown)" not in server.err()
+        assert server.counters("app.js#count")["sent"] == 8

@@ -226,8 +226,9 @@ def test_a_function_without_a_name_is_told_by_what_it_was_handed_to_or_stands_in
     assert (a_noun("plain"), a_noun("instance:Cart"), a_noun("http.request")) == ("an object", "a Cart object", "a request")
 
 
-def test_what_a_library_keeps_unseen_stays_on_the_entry_stage() -> None:
-    for klass, via, pinned in (("plain", "opaque", True), ("plain", "compared", False), ("function", "compared", True)):
+def test_what_a_library_keeps_unseen_and_bytes_with_other_names_stay_on_the_entry_stage() -> None:
+    cases = (("plain", "opaque", True), ("plain", "compared", False), ("function", "compared", True), ("typedarray", "direct", True))
+    for klass, via, pinned in cases:
         draw = Drawing()
         get, kept = draw.function("get"), draw.content("other", klass=klass)
         for _ in range(2):

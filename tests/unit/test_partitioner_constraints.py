@@ -257,3 +257,28 @@ def test_what_was_never_watched_stays() -> None:
         draw.run(unseen, ms=9, sampled=False)
     assert [refusal.cause for refusal in _mobility(draw, unseen).refusals] == ["not-watched"]
     assert not _mobility(draw, seen).refusals
+
+
+def _wrapped(draw: Drawing, *, named: bool) -> int:
+    """`wrap` calls a function that counts: one that it captures, or one that it names."""
+    make = draw.function("make", at_init=False)
+    inner = draw.promised("count", parent=make)
+    outer = draw.function("wrap", at_init=False)
+    wrap = draw.function("", parent=outer)
+    draw.http(wrap, following=True)
+    draw.capture(wrap, "fn", scope=outer, kind="param")
+    draw.shape(wrap, "capture:fn", "function")
+    if named:
+        draw.calls[wrap] = [inner]
+    hits = draw.content("hits")
+    for _ in range(3):
+        draw.touch(draw.run(inner, ms=8, parent=draw.run(wrap), kind="call"), "rw", hits)
+    return wrap
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_unit_takes_no_state_along_that_only_a_function_handed_to_it_uses(named: bool) -> None:
+    draw = Drawing()
+    wrap = _wrapped(draw, named=named)
+    found = [refusal for refusal in _mobility(draw, wrap).refusals if "is handed to it" in refusal.sentence]
+    assert [refusal.cause for refusal in found] == ([] if named else ["shares-state"])

@@ -215,3 +215,38 @@ def test_of_a_whole_module_any_variable_may_be_meant() -> None:
     draw.captures[store] = [Capture("users", store, True, "const", line=2, init_kind="new")]
     draw.capture(render, "all", init_kind="require", home=(store, ""))
     assert [guard.location for guard in _plan(draw).guards] == ["store.js:users"]
+
+
+def _counts_elsewhere(draw: Drawing) -> tuple[int, int]:
+    """`render` alone changes `hits`, which store.js declares: (render, module store.js)."""
+    render = _heavy(draw)
+    draw.files[1] = SourceFile(1, "store.js", "00ff")
+    store = len(draw.functions)
+    draw.functions[store] = Function(store, 1, None, "module", "", key="store.js#module")
+    draw.captures[store] = [Capture("hits", store, True, "const", line=2, init_kind="new")]
+    draw.capture(render, "hits", init_kind="require", line=10, home=(store, "hits"))
+    hits = draw.content("hits", line=10)
+    for _ in range(3):
+        draw.touch(draw.run(render, ms=8), "rw", hits)
+    return render, store
+
+
+def test_state_that_moves_is_not_guarded_against_its_owner_under_another_name() -> None:
+    draw = Drawing()
+    _counts_elsewhere(draw)
+    plan = make_plan(draw.recording(), Options(machines=4, move="all"))
+    assert [stage.owns for stage in plan.stages if stage.id == plan.moved[0].stage] == [("app.js:hits",)]
+    assert plan.guards == ()
+
+
+def test_state_that_moves_is_guarded_where_another_file_names_it() -> None:
+    draw = Drawing()
+    _, store = _counts_elsewhere(draw)
+    draw.files[2] = SourceFile(2, "admin.js", "00ff")
+    admin = len(draw.functions)
+    draw.functions[admin] = Function(admin, 2, None, "module", "", key="admin.js#module")
+    clear = len(draw.functions)
+    draw.functions[clear] = Function(clear, 2, admin, "function", "clear", key="admin.js#clear", line=4)
+    draw.captures[clear] = [Capture("hits", admin, True, "const", line=1, init_kind="require", home=(store, "hits"))]
+    guards = {(guard.location, guard.form, guard.owner) for guard in make_plan(draw.recording(), Options(machines=4, move="all")).guards}
+    assert ("admin.js:hits", "variable", "stage1") in guards
