@@ -372,7 +372,7 @@ class _Collector:
             params=declared_length(params),
             line=line,
             column=column,
-            end_line=self.parsed.lines.position(end)[0],
+            end_line=self.parsed.lines.position(end if draft.kind == "module" else end - 1)[0],
             handler_key=f"{self.parsed.path}#{path}#{digest}",
             returns_promise=is_function
             and draft.kind not in ("constructor", "setter")

@@ -208,7 +208,7 @@ class _Inside:
             name=name,
             line=line,
             column=column,
-            end_line=parsed.lines.position(end)[0],
+            end_line=parsed.lines.position(end - 1)[0],
             key=f"{syntax}/{name}@{number}#{digest}",
             position=_position(node, around, info),
             root=root.id,

@@ -16,6 +16,7 @@ from pipetrace.partitioner.classify import Item
 from pipetrace.partitioner.diagnose import diagnosis
 from pipetrace.partitioner.guards import constants_of, guards_of, init_values_of, sources_of
 from pipetrace.partitioner.model import Model, Transport
+from pipetrace.partitioner.originals import in_originals
 from pipetrace.partitioner.problem import ENTRY, Problem
 from pipetrace.partitioner.reasons import listed, milliseconds, percent, refusals_of
 from pipetrace.partitioner.recording import Recording
@@ -63,7 +64,7 @@ def make_plan(recording: Recording, options: Options, model: Model | None = None
     problem = analysis.problem()
     solution = choose(analysis, problem, options)
     _refuse_unmoved(analysis, problem, solution, options)
-    return _Build(analysis, problem, solution, options).make()
+    return in_originals(_Build(analysis, problem, solution, options).make(), recording.originals)
 
 
 def _chosen(analysis: Analysis, options: Options) -> frozenset[int] | None:

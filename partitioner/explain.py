@@ -10,7 +10,7 @@ from pipetrace.errors import PipetraceError
 from pipetrace.partitioner.analysis import Analysis
 from pipetrace.partitioner.classify import Item
 from pipetrace.partitioner.reasons import listed, milliseconds, percent, refusals_of
-from pipetrace.partitioner.recording import Shape
+from pipetrace.partitioner.recording import Recording, Shape
 
 Explanation = dict[str, Any]
 """'kind' ('handler' or 'location'), 'id', 'lines' (sentences), and the figures by name."""
@@ -23,6 +23,8 @@ def explain(analysis: Analysis, wanted: str) -> list[Explanation]:
     """
     found = [_handler(analysis, unit) for unit in _matching_units(analysis, wanted)]
     found += [_location(analysis, item) for item in _matching_items(analysis, wanted)]
+    for one in found:
+        one["lines"] = [analysis.recording.originals.text(line) for line in one["lines"]]
     if not found:
         known = [*(analysis.ids[unit] for unit in analysis.graph.units), *analysis.classes.items]
         close = difflib.get_close_matches(wanted, known, n=3, cutoff=0.4)
@@ -41,7 +43,7 @@ def _matching_units(analysis: Analysis, wanted: str) -> list[int]:
         for unit in analysis.graph.units
         if recording.functions[unit].name == wanted
         or ids[unit].rpartition("#")[2] == wanted
-        or f"{recording.file_of(unit)}:{recording.functions[unit].line}" == wanted
+        or wanted in _places(recording, f"{recording.file_of(unit)}:{recording.functions[unit].line}")
     ]
 
 
@@ -49,7 +51,17 @@ def _matching_items(analysis: Analysis, wanted: str) -> list[Item]:
     items = analysis.classes.items
     if wanted in items:
         return [items[wanted]]
-    return [item for item in items.values() if wanted in (item.name, item.place)]
+    return [item for item in items.values() if wanted == item.name or wanted in _places(analysis.recording, item.place)]
+
+
+def _places(recording: Recording, place: str) -> tuple[str, str]:
+    """A place in a recorded file, and where what stands there was written."""
+    return place, recording.originals.text(place)
+
+
+def _line(analysis: Analysis, function: int, line: int) -> int:
+    """The line of the original for one in a function's file."""
+    return analysis.recording.originals.place(analysis.recording.file_of(function), line)[1]
 
 
 def _handler(analysis: Analysis, unit: int) -> Explanation:
@@ -79,10 +91,9 @@ def _handler(analysis: Analysis, unit: int) -> Explanation:
     for capture in analysis.recording.captures.get(unit, ()):
         if not capture.module_level:
             shapes = analysis.recording.slot(unit, f"capture:{capture.name}")
-            again = ", assigned again" if capture.reassigned else ""
-            lines.append(
-                f"Captures the local `{capture.name}` (line {capture.line}, {capture.kind}{again}): {_shapes(shapes)}."
-            )
+            how = f"line {_line(analysis, unit, capture.line)}, {capture.kind}"
+            how += ", assigned again" if capture.reassigned else ""
+            lines.append(f"Captures the local `{capture.name}` ({how}): {_shapes(shapes)}.")
     lines += [_sentence(item) for item in analysis.ties_of.get(unit, ())]
     refusals = refusals_of(analysis, unit, frozenset())
     for refusal in refusals:

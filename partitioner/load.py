@@ -33,6 +33,7 @@ from pipetrace.partitioner.recording import (
     Shape,
     SourceFile,
 )
+from pipetrace.tracer.originals import read_originals
 from pipetrace.tracer.trace import open_trace
 
 Columns = dict[str, Any]
@@ -107,6 +108,7 @@ def load_recording(path: Path) -> Recording:
             accesses=_accesses(query, process),
             left_out=left_out,
             started_processes=_started_processes(query, process),
+            originals=read_originals(lambda text: trace.connection.execute(text).fetchall()),
         )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from pipetrace.tracer.originals import Originals
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -203,6 +205,8 @@ class Recording:
     """Share of the recorded CPU that other processes took; they are not partitioned."""
     started_processes: int = 0
     """Other processes, and worker threads started during initialisation, that ran code of the application."""
+    originals: Originals = field(default_factory=Originals)
+    """Where what stands in compiled files was written."""
     soft: frozenset[int] = frozenset()
     """Indices of the resumptions that no suspension precedes: they stand behind a kernel, or are a light one."""
 

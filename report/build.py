@@ -11,6 +11,7 @@ from pipetrace.report.costs import handler_ids, read_chains, read_handlers, read
 from pipetrace.report.diagnosis import diagnose, notes
 from pipetrace.report.memory import observed_memory, observed_state, read_resources, read_touches
 from pipetrace.report.model import Handler, Report
+from pipetrace.report.originals import problems_in_originals, resources_in_originals, state_in_originals
 from pipetrace.report.planned import PlanDocument, plan_view, planned_handlers, planned_state
 from pipetrace.report.queries import FunctionRow, Tables
 from pipetrace.report.recording import read_problems, read_recording, read_timelines
@@ -63,6 +64,7 @@ def build_report(
     recording = read_recording(tables, meta)
     touches = read_touches(tables, names, detail.touches)
     state = planned_state(plan, touches) if plan is not None else observed_state(tables, touches)
+    state = state_in_originals(state, tables.originals)
     handlers = read_handlers(tables, functions, names, planned, state)
     chains = read_chains(tables, functions, names, planned, detail.chains, detail.tree_chains, cuts)
     view = plan_view(plan, plan_path, handlers, chains) if plan is not None else None
@@ -71,7 +73,7 @@ def build_report(
     handlers = _cut(handlers, detail.handlers, "handlers", cuts)
     if with_source:
         root = Path(str(meta.get("app_root") or "."))
-        sources = Sources(root, queries.file_hashes(tables), detail.source_bytes)
+        sources = Sources(root, {**tables.originals.hashes, **queries.file_hashes(tables)}, detail.source_bytes)
         handlers = _with_source(handlers, functions, names, sources, detail.source_lines)
         if sources.refused:
             cuts.append(f"The source of {words.plural(sources.refused, 'handler')} is left out to keep this small.")
@@ -85,10 +87,14 @@ def build_report(
         chains=chains,
         memory=observed_memory(tables),
         state=_cut(state, detail.state, "pieces of state", cuts),
-        resources=_cut(read_resources(tables, names), detail.resources, "resources", cuts),
+        resources=_cut(
+            resources_in_originals(read_resources(tables, names), tables.originals), detail.resources, "resources", cuts
+        ),
         plan=view,
         timelines=_cut(timelines, detail.processes, "processes in the timeline", cuts),
-        problems=_cut(read_problems(tables), detail.problems, "problems", cuts),
+        problems=_cut(
+            problems_in_originals(read_problems(tables), tables.originals), detail.problems, "problems", cuts
+        ),
         hot=_cut(read_hot(tables, functions), detail.hot, "hot functions", cuts),
         cuts=tuple(cuts),
     )

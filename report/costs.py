@@ -26,7 +26,8 @@ def handler_ids(functions: Mapping[int, FunctionRow], planned: Planned) -> dict[
         if handler is not None:
             ids[function.function_id] = str(handler["id"])
             continue
-        plain = f"{function.file}#{function_name(function)}"
+        path, line = function.recorded
+        plain = f"{path}#{function.name or f'function@{line}'}"
         used[plain] += 1
         ids[function.function_id] = plain if used[plain] == 1 else f"{plain}:{used[plain]}"
     return ids

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import duckdb
+
+from pipetrace.tracer.originals import Originals, read_originals
 
 SERVING = "(select * from chain where kind <> 'init')"
 """Chains that an outside event began; what runs while the application starts is not part of its load."""
@@ -20,6 +23,11 @@ class Tables:
         """How the trace is called in messages and in the report: its file name."""
         self._connection = connection
 
+    @cached_property
+    def originals(self) -> Originals:
+        """Where what stands in compiled files was written."""
+        return read_originals(self.rows)
+
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Run a query and return all its rows."""
         return self._connection.execute(sql, list(parameters)).fetchall()
@@ -30,7 +38,7 @@ class Tables:
 
 
 class FunctionRow(NamedTuple):
-    """A function of the application with the file that it stands in."""
+    """A function of the application with the place where it was written."""
 
     function_id: int
     file: str
@@ -39,6 +47,8 @@ class FunctionRow(NamedTuple):
     key: str
     line: int
     end_line: int
+    recorded: tuple[str, int] = ("", 0)
+    """File and line that were recorded: of compiled text, where there is an original."""
 
 
 class CostRow(NamedTuple):
@@ -119,10 +129,16 @@ def functions(tables: Tables) -> dict[int, FunctionRow]:
     """All functions of the application by id."""
     rows = tables.rows(
         """select f.function_id, coalesce(file.path, ''), f.kind, coalesce(f.name, ''),
-                  coalesce(f.handler_key, ''), coalesce(f.line, 0), coalesce(f.end_line, f.line, 0)
+                  coalesce(f.handler_key, ''), coalesce(f.line, 0), coalesce(f.end_line, f.line, 0), f.col
            from function f left join file using (file_id) order by f.function_id"""
     )
-    return {row[0]: FunctionRow(*row) for row in rows}
+    found = {}
+    for number, path, kind, name, key, line, end_line, column in rows:
+        file, first = tables.originals.place(path, line, column)
+        other, last = tables.originals.place(path, end_line)
+        last = max(first, last if other == file else first)
+        found[number] = FunctionRow(number, file, kind, name, key, first, last, (path, line))
+    return found
 
 
 def call_costs(tables: Tables) -> dict[tuple[int, bool], CostRow]:

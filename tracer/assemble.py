@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pipetrace.tracer.cpu_profile import CpuProfile
 from pipetrace.tracer.listen import Listener
 from pipetrace.tracer.metrics import ProcessSample, sample_table
+from pipetrace.tracer.originals import NO_MAPS, MappedFiles
 from pipetrace.tracer.spool import SpoolTables
 from pipetrace.tracer.static_tables import LoadedFile, static_tables
 from pipetrace.tracer.trace import TraceWriter
@@ -41,6 +42,7 @@ class Collected:
     profile: CpuProfile
     samples: Sequence[ProcessSample]
     listeners: Sequence[Listener]
+    mapped: MappedFiles = NO_MAPS
 
 
 def process_ids(spool: SpoolTables) -> dict[tuple[int, int], int]:
@@ -80,6 +82,9 @@ def write_tables(writer: TraceWriter, collected: Collected) -> None:
         for column in _FILE_COLUMNS.get(name, ()):
             table[column] = _renumber(table[column], file_ids)
         writer.write(name, table)
+    for name, found in collected.mapped.tables.items():
+        numbered = {"file_id": _renumber(found["file_id"], file_ids)} if "file_id" in found else {}
+        writer.write(name, {**found, **numbered})
     writer.write(
         "problem",
         {

@@ -37,10 +37,19 @@ from pipetrace.tracer.following import Ending
 from pipetrace.tracer.launch import OLDEST_NODE, too_old
 from pipetrace.tracer.listen import Listener
 from pipetrace.tracer.metrics import ProcessMetrics
-from pipetrace.tracer.record import Recorded, RecordOptions, app_name, check_output, default_output
+from pipetrace.tracer.originals import map_files
+from pipetrace.tracer.record import (
+    Recorded,
+    RecordOptions,
+    app_name,
+    check_output,
+    default_output,
+    unmapped_remark,
+)
 from pipetrace.tracer.signals import counted_interrupts
 from pipetrace.tracer.spool import SpoolTables, read_spool
 from pipetrace.tracer.trace import TraceWriter
+from pipetrace.tracer.transform import Problem
 
 _BEAT_S = 1.0
 _PATIENCE_S = 60.0
@@ -352,7 +361,11 @@ class _Recording:
             "overhead": self._overhead(spool),
             "attached": self._summary(),
         }
-        collected = Collected(self._directory, self._root, spool, files, rows, self._profile, samples, listeners)
+        mapped = map_files(files, self._root, described.argv[0])
+        unmapped = [Problem("other", file_id, 0, sentence) for file_id, sentence in mapped.unusable]
+        collected = Collected(
+            self._directory, self._root, spool, files, [*rows, *unmapped], self._profile, samples, listeners, mapped
+        )
         with TraceWriter(path, force=options.force) as writer:
             write_tables(writer, collected)
             writer.commit(meta)
@@ -363,7 +376,8 @@ class _Recording:
             "files": len(files),
             "functions": sum(len(file.static.functions) for file in files if file.static),
         }
-        return Recorded(path, None, 0, tuple(self._remarks(meta["attached"], rows)), meta, counts)
+        remarks = (*self._remarks(meta["attached"], rows), *unmapped_remark(mapped.unusable))
+        return Recorded(path, None, 0, remarks, meta, counts)
 
     def _overhead(self, spool: SpoolTables) -> dict[str, Any]:
         written = sum(path.stat().st_size for path in (self._directory / "spool").glob("*.bin"))

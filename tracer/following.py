@@ -63,7 +63,7 @@ class Candidate:
         if self.transformer is None:
             self._run.poll()
             claim = next(c for c in self._run.claims() if c.directory == self.directory.name)
-            self.transformer = Transformer(Path(claim.app_root), self._memory, self._cache)
+            self.transformer = Transformer(Path(claim.app_root), self._memory, self._cache, claim.node)
         return self.transformer.transform(path, form, source)
 
     def refuse(self, path: str, source: str, why: str) -> Answer:

@@ -14,6 +14,7 @@ from typing import Literal
 
 from pipetrace.errors import PipetraceError
 from pipetrace.javascript.functions import FunctionInfo
+from pipetrace.javascript.lines import LineIndex
 from pipetrace.javascript.nodes import walk
 from pipetrace.javascript.parse import ParsedFile, deep_recursion, parse
 from pipetrace.javascript.scopes import ScopeInfo
@@ -35,6 +36,8 @@ class InstrumentOptions:
     """`off` inserts no probes for memory accesses."""
     check: bool = True
     """Parse the instrumented text of ES modules again, because Node could not fall back to the original."""
+    read_lines: LineIndex | None = None
+    """How lines of memory accesses are told, where people read another text than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,7 @@ def instrument(
     with deep_recursion():
         plan = make_plan(parsed, scopes, functions, memory=options.memory != "off")
         walk = Walk(parsed, scopes, functions, plan, file_id=file_id, function_base=function_base)
+        walk.read_lines = options.read_lines
         walk.run()
     problems = (*_problems(functions), *_made_functions(parsed, scopes))
     sites = tuple(
@@ -133,7 +137,7 @@ def _insert_head(
     tables = (
         parents,
         variables,
-        [[site.line, site.name] for site in sites],
+        [_site_row(site, walk.read_lines) for site in sites],
         sorted(plan.passes),
     )
     arguments = ",".join(json.dumps(table, separators=(",", ":")) for table in tables)
@@ -150,6 +154,11 @@ def _insert_head(
         # At the end of the text the last statement may include a comment, which only a line break ends.
         walk.edits.insert(end, "\n;$pxZ($pxi);" if end == len(parsed.text) else ";$pxZ($pxi);", order=9)
     walk.edits.insert(module.statements_start, head, order=-9)
+
+
+def _site_row(site: Site, read: LineIndex | None) -> list[int | str]:
+    line = read.position(site.offset)[0] if read else site.line
+    return [site.line, site.name] if line == site.line else [site.line, site.name, line]
 
 
 def _problems(functions: Sequence[FunctionInfo]) -> tuple[tuple[str, int, str], ...]:

@@ -140,7 +140,7 @@ class MemoryProbes(AccessProbes):
                 else:
                     walk.visit(argument)
             if held:
-                walk.after(node, f",$pxs&&$pxn({held},{walk.line(node)},{walk.file_id}),{held})")
+                walk.after(node, f",$pxs&&$pxn({held},{walk.own_line(node)},{walk.file_id}),{held})")
             return
         if callee.type == "Identifier":
             if not self._free(callee) or callee.name in _FOLLOWED_CONSTRUCTORS:
@@ -176,7 +176,7 @@ class MemoryProbes(AccessProbes):
         held = walk.temporary(0)
         walk.before(node, f"({held}=")
         walk.children(node)
-        walk.after(node, f",$pxs&&$pxn({held},{walk.line(node)},{walk.file_id}),{held})")
+        walk.after(node, f",$pxs&&$pxn({held},{walk.own_line(node)},{walk.file_id}),{held})")
 
     def _visit_TaggedTemplateExpression(self, node: Node) -> None:  # noqa: N802
         walk, tag = self.walk, node.tag

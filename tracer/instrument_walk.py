@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pipetrace.javascript.edits import Edits
 from pipetrace.javascript.functions import FunctionInfo
+from pipetrace.javascript.lines import LineIndex
 from pipetrace.javascript.nodes import FUNCTION_TYPES, Node, code_children
 from pipetrace.javascript.parse import ParsedFile
 from pipetrace.javascript.scopes import ScopeInfo
@@ -61,6 +62,8 @@ class Walk:
         """Ranges of the loop scopes whose token is visible here."""
         self.chains = Chains(self)
         self.memory = MemoryProbes(self) if plan.memory else None
+        self.read_lines: LineIndex | None = None
+        """How lines of accesses are told; None as those of the text."""
         self.in_params: int | None = None
         """The function whose parameters are visited."""
         self._taken = ""
@@ -97,7 +100,11 @@ class Walk:
         self.after(node, ")" + suffix if sequence else suffix)
 
     def line(self, node: Node) -> int:
-        """1-based line of a node."""
+        """1-based line of a node, as people read it."""
+        return (self.read_lines or self.parsed.lines).position(node.range[0])[0]
+
+    def own_line(self, node: Node) -> int:
+        """1-based line of a node in this very text."""
         return self.parsed.lines.position(node.range[0])[0]
 
     def site(self, node: Node, callee: Node) -> int:

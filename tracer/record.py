@@ -6,7 +6,7 @@ import contextlib
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -20,9 +20,11 @@ from pipetrace.tracer.captured import Captured, gather_requests, requests_path
 from pipetrace.tracer.following import Candidate, Ending, Following, Orders
 from pipetrace.tracer.instrument import MemoryMode
 from pipetrace.tracer.listen import describe_status, read_taken
+from pipetrace.tracer.originals import map_files
 from pipetrace.tracer.signals import counted_interrupts, passed_on
 from pipetrace.tracer.spool import SpoolTables, read_spool
 from pipetrace.tracer.trace import TraceWriter
+from pipetrace.tracer.transform import Problem
 
 _DIRECTORY = Path("traces")
 
@@ -175,15 +177,18 @@ def _write(
         "listeners": listener_entries(listeners, ids),
         "overhead": _overhead(following, candidate, spool, inspected),
     }
+    mapped = map_files(transformer.files, app_root, claim.node)
+    unmapped = [*transformer.unmapped, *mapped.unusable]
     collected = Collected(
         candidate.directory,
         app_root,
         spool,
         transformer.files,
-        transformer.problems,
+        [*transformer.problems, *(Problem("other", file_id, 0, sentence) for file_id, sentence in unmapped)],
         candidate.profile,
         following.metrics.samples,
         listeners,
+        mapped,
     )
     captured = None
     with TraceWriter(path, force=options.force) as writer:
@@ -202,7 +207,7 @@ def _write(
         path,
         captured,
         _exit_status(ending, status),
-        (*_remarks(following, transformer.files, partial, captured), *_left_out(spool)),
+        (*_remarks(following, transformer.files, partial, captured), *_left_out(spool), *unmapped_remark(unmapped)),
         meta,
         counts,
     )
@@ -352,6 +357,14 @@ def _left_out(spool: SpoolTables) -> Iterator[str]:
             f"The recording reached its size: {spool.left_chains} of {events} events were left out, chosen evenly, so "
             "means and percentiles hold and counts are too low; --max-size keeps more."
         )
+
+
+def unmapped_remark(unmapped: Sequence[tuple[int, str]]) -> Iterator[str]:
+    """Say of files whose source maps say nothing that their lines are those of the compiled text."""
+    if unmapped:
+        others = len(unmapped) - 1
+        more = f" {others} more file{'s have' if others > 1 else ' has'} no usable map." if others else ""
+        yield unmapped[0][1] + more
 
 
 def _exit_status(ending: Ending, status: int) -> int:

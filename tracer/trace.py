@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipetrace.errors import PipetraceError
-from pipetrace.tracer.trace_schema import FORMAT, FORMAT_VERSION, SCHEMA
+from pipetrace.tracer.trace_schema import FORMAT, FORMAT_VERSION, LATER, SCHEMA
 
 Values = Sequence[Any] | NDArray[Any]
 Table = Mapping[str, Values]
@@ -304,7 +304,7 @@ def _read_meta(path: Path, connection: duckdb.DuckDBPyConnection) -> dict[str, A
             f"{FORMAT_VERSION}; record again, or use the pipetrace that wrote it ({meta.get('tool_version')})."
         )
     tables = {name for (name,) in connection.execute("select table_name from duckdb_tables()").fetchall()}
-    missing = sorted(set(SCHEMA) - tables)
+    missing = sorted(set(SCHEMA) - LATER - tables)
     if missing:
         raise PipetraceError(f"{path} lacks the table {missing[0]}; record again, or restore it from a copy.")
     return meta

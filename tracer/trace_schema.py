@@ -154,5 +154,16 @@ SCHEMA: dict[str, Columns] = {
         ("gc_ns", "BIGINT"),
     ),
     "problem": (("kind", "VARCHAR"), ("file_id", "INTEGER"), ("line", "INTEGER"), ("text", "VARCHAR")),
+    "source": (("source_id", "INTEGER"), ("path", "VARCHAR"), ("sha256", "VARCHAR")),
+    "original": (
+        ("file_id", "INTEGER"),
+        ("line", "INTEGER"),
+        ("col", "INTEGER"),
+        ("source_id", "INTEGER"),
+        ("source_line", "INTEGER"),
+    ),
 }
 """Table name → columns in order, each with its DuckDB type."""
+
+LATER = frozenset({"source", "original"})
+"""Tables that traces of this version of the format may lack, because they are older."""

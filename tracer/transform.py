@@ -15,6 +15,7 @@ from pipetrace.javascript.lines import LineIndex
 from pipetrace.javascript.parse import Goal, JavaScriptSyntaxError, deep_recursion, parse
 from pipetrace.javascript.scopes import analyse
 from pipetrace.tracer.instrument import InstrumentOptions, MemoryMode, instrument
+from pipetrace.tracer.source_maps import OriginalLines, Points, UnusableMapError, compiled, decode, map_beside
 from pipetrace.tracer.static_tables import LoadedFile, StaticFile, static_file
 from pipetrace.tracer.transform_cache import TransformCache, cache_key
 
@@ -39,8 +40,9 @@ class Problem:
 class Transformer:
     """Instruments the files of one application and remembers what it saw."""
 
-    def __init__(self, app_root: Path, memory: MemoryMode, cache: TransformCache) -> None:
+    def __init__(self, app_root: Path, memory: MemoryMode, cache: TransformCache, node: str = "node") -> None:
         self.app_root = app_root
+        self._node = node
         self._memory = memory
         self._cache = cache
         self._known_ids = cache.load_ids(str(app_root))
@@ -51,6 +53,8 @@ class Transformer:
         self.files: list[LoadedFile] = []
         """In order of loading."""
         self.problems: list[Problem] = []
+        self.unmapped: list[tuple[int, str]] = []
+        """(id, sentence) of each translated file whose lines are not those of the file."""
         self.misses = 0
         """Files that were not in the cache."""
 
@@ -77,7 +81,14 @@ class Transformer:
                 self.files[index] = replace(file, status="left alone", reason=problem)
                 self.problems.append(Problem("parse", file.file_id, 0, problem))
                 text = _on_disk(path, source)[0]
-                key = cache_key(text, name, file.format, self._memory, file.file_id, file.function_base)
+                key = cache_key(
+                    text + map_beside(text, Path(path)),
+                    name,
+                    file.format,
+                    self._memory,
+                    file.file_id,
+                    file.function_base,
+                )
                 kept = self._cache.load(key)
                 if kept is not None:
                     self._cache.store(key, {**kept, "code": None, "problem": problem, "line": 0})
@@ -92,9 +103,11 @@ class Transformer:
     def _transform(self, path: str, form: str, source: str) -> Answer:
         name = Path(os.path.relpath(path, self.app_root)).as_posix()
         text, digest, size, translated = _on_disk(path, source)
+        # What a map says is part of the instrumented text.
+        content = text + map_beside(text, Path(path))
         known = self._known_ids.pop(name, None)
         file_id, base, functions = known or (self._take_file_id(), self._next_function, 0)
-        kept = self._cache.load(cache_key(text, name, form, self._memory, file_id, base)) if known else None
+        kept = self._cache.load(cache_key(content, name, form, self._memory, file_id, base)) if known else None
         if kept is not None and (len(kept["static"]["functions"]) if kept.get("static") else 0) <= functions:
             static = StaticFile.from_json(kept["static"]) if kept.get("static") else None
             return self._note(name, form, digest, size, translated, file_id, base, static, kept)
@@ -107,6 +120,11 @@ class Transformer:
             if len(text) > _LARGEST:
                 raise PipetraceError(f"{name} is larger than {_LARGEST // 1_000_000} MB")
             parsed = parse(text, name, _goal(form))
+            original, problem = self._original(name, text, translated, Path(path))
+            if original is not None and translated:
+                # Nobody rewrites what a loader makes, so nobody needs the lines of that text itself.
+                parsed = replace(parsed, memo={})
+                parsed.__dict__["lines"] = original
             static = static_file(parsed)
             count = len(static.functions)
             if count > functions:
@@ -118,7 +136,7 @@ class Transformer:
                     functions_of(parsed),
                     file_id=file_id,
                     function_base=base,
-                    options=InstrumentOptions(memory=self._memory),
+                    options=InstrumentOptions(memory=self._memory, read_lines=original),
                 )
             code, spans = result.code, result.spans
             starts = _positions(code, result.places)
@@ -138,8 +156,21 @@ class Transformer:
             "problem": problem,
             "line": line,
         }
-        self._cache.store(cache_key(text, name, form, self._memory, file_id, base), made)
+        self._cache.store(cache_key(content, name, form, self._memory, file_id, base), made)
         return self._note(name, form, digest, size, translated, file_id, base, static, made, fresh=True)
+
+    def _original(self, name: str, text: str, translated: bool, path: Path) -> tuple[OriginalLines | None, str]:
+        """Return how lines of a compiled text are told as those of its source, or why they are not."""
+        try:
+            found = compiled(text, path)
+            points = decode([found], self.app_root, self._node)[0] if found else None
+        except UnusableMapError as error:
+            points = error
+        if isinstance(points, Points) and translated and [source.path for source in points.sources] != [name]:
+            points = UnusableMapError("its source map leads to another file")
+        if isinstance(points, UnusableMapError):
+            return None, f"Lines of {name} are those of the translated text: {points}." if translated else ""
+        return OriginalLines(text, points) if points else None, ""
 
     def _take_file_id(self) -> int:
         self._next_file += 1
@@ -165,8 +196,10 @@ class Transformer:
         code, problem = made["code"], made["problem"]
         status = "left alone" if code is None else "instrumented"
         starts = tuple((line, column) for line, column in made["starts"])
-        reason = problem or (_TRANSLATED if translated else "")
+        reason = _TRANSLATED if translated and code is not None else problem
         self.files.append(LoadedFile(file_id, name, digest, form, size, status, reason, base, static, starts))
+        if problem and code is not None:
+            self.unmapped.append((file_id, problem))
         if code is None:
             self.problems.append(Problem("parse", file_id, made["line"], problem))
             return {"leave": problem}

@@ -40,7 +40,10 @@ const fileOf = (site) => state.files[site >>> 16];
 /** @param {number} site */
 const isComputed = (site) => fileOf(site).sites[site & 0xffff][1].endsWith('[…]');
 /** @param {number} site */
-const lineOf = (site) => fileOf(site).sites[site & 0xffff][0];
+const lineOf = (site) => {
+  const place = fileOf(site).sites[site & 0xffff];
+  return place[2] ?? place[0];
+};
 
 /**
  * A method is called: the answer has a property `key` that is called instead.
@@ -110,7 +113,7 @@ function construct(fn, site) {
     if (app || (known !== undefined && known & model.LANGUAGE)) {
       const made = Reflect.construct(fn, args);
       if (fn === Proxy && isObject(args[0])) setAlias(made, args[0]);
-      memory.born(made, lineOf(site), file.id);
+      memory.born(made, file.sites[site & 0xffff][0], file.id);
       return made;
     }
     return opaque(fn, undefined, args, site, true);
@@ -128,7 +131,7 @@ function makePromise(args, site) {
     Reflect.apply(executor, undefined, settling);
   });
   for (const fn of settling) setAlias(fn, made);
-  memory.born(made, lineOf(site), fileOf(site).id);
+  memory.born(made, fileOf(site).sites[site & 0xffff][0], fileOf(site).id);
   return made;
 }
 
@@ -167,7 +170,7 @@ function call(fn, known, receiver, args, site) {
     for (const value of args) if (ArrayBuffer.isView(value)) content(value, WRITE, BUILTIN, line);
   }
   if (state.inInit && known & model.EFFECT) {
-    problem('init-effect', fileOf(site).id, line, `${fileOf(site).sites[site & 0xffff][1]} has an effect outside during initialisation`);
+    problem('init-effect', fileOf(site).id, fileOf(site).sites[site & 0xffff][0], `${fileOf(site).sites[site & 0xffff][1]} has an effect outside during initialisation`);
   }
   if (known & model.LANGUAGE && !(known & model.POST)) return noteResult(fn, known, receiver, args, below(FRAMES, fn, receiver, args));
   if (known & model.LANGUAGE) awaited(receiver, line);

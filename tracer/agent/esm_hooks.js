@@ -12,8 +12,12 @@ let channel = null;
 /** Where the main thread gets the texts from. @type {import('worker_threads').MessagePort | null} */
 let port = null;
 
-/** @param {{directory: string, appRoot: string, include: string[], port: import('worker_threads').MessagePort}} data */
+/** Modules that are being loaded; this hook is in the chain once more for all that were registered after it. @type {Set<string>} */
+const loading = new Set();
+
+/** @param {{directory: string, appRoot: string, include: string[], port: import('worker_threads').MessagePort} | undefined} data */
 exports.initialize = async function initialize(data) {
+  if (data === undefined) return;
   state.appRoot = data.appRoot;
   state.include = data.include;
   channel = new Channel(data.directory);
@@ -28,6 +32,12 @@ function keep(file, original, code, spans) {
 
 /** @param {string} url @param {object} context @param {Function} next */
 exports.load = async function load(url, context, next) {
-  const loaded = await next(url, context);
-  return channel !== null && url.startsWith('file:') ? instrumentModule(channel, url, loaded, keep) : loaded;
+  const module = url.replace(/[?#].*$/, '');
+  if (channel === null || !url.startsWith('file:') || loading.has(module)) return next(url, context);
+  loading.add(module);
+  try {
+    return instrumentModule(channel, url, await next(url, context), keep);
+  } finally {
+    loading.delete(module);
+  }
 };

@@ -115,7 +115,7 @@ function stripped(text) {
 function hookModules(channel, directory) {
   const modules = /** @type {any} */ (Module);
   if (typeof modules.registerHooks === 'function') {
-    modules.registerHooks({
+    const hooks = {
       /** @param {string} url @param {{conditions?: string[]}} context @param {Function} next */
       load(url, context, next) {
         const loaded = next(url, context);
@@ -125,12 +125,20 @@ function hookModules(channel, directory) {
         }
         return url.startsWith('file:') ? instrumentModule(channel, url, loaded, sources.add) : loaded;
       },
+    };
+    const { registerHooks } = modules;
+    let registered = registerHooks(hooks);
+    stayLast('registerHooks', () => {
+      registered.deregister();
+      registered = registerHooks(hooks);
     });
   } else if (typeof modules.register === 'function') {
     const { port1, port2 } = new MessageChannel();
+    const { register } = modules;
+    const hooks = pathToFileURL(path.join(__dirname, 'esm_hooks.js')).href;
     process.env[HOOKS_THREAD] = '1';
     try {
-      modules.register(pathToFileURL(path.join(__dirname, 'esm_hooks.js')).href, {
+      register(hooks, {
         data: { directory, appRoot: state.appRoot, include: state.include, port: port2 },
         transferList: [port2],
       });
@@ -146,7 +154,25 @@ function hookModules(channel, directory) {
     } finally {
       delete process.env[HOOKS_THREAD];
     }
+    stayLast('register', () => register(hooks));
   }
+}
+
+/**
+ * Hooks that are registered last are called first, and get what all others have made of a module: compiled text.
+ * @param {string} name of the function that registers hooks
+ * @param {() => void} again registers ours anew
+ */
+function stayLast(name, again) {
+  const modules = /** @type {any} */ (Module);
+  const original = modules[name];
+  /** @this {unknown} */
+  const replacement = function (/** @type {unknown[]} */ ...args) {
+    const result = below(2, original, this, args);
+    again();
+    return result;
+  };
+  modules[name] = disguise(replacement, original);
 }
 
 /**

@@ -184,7 +184,8 @@ function handOn(takers, args, chain, line) {
 function opaque(fn, receiver, args, site, isNew) {
   const frame = state.frame;
   const file = state.files[site >>> 16];
-  const line = file.sites[site & 0xffff][0];
+  const made = file.sites[site & 0xffff];
+  const line = made[2] ?? made[0];
   const ids = ruptures.register(args, site, 0);
   const begun = now();
   const { subjects, size } = frame === null ? { subjects: [], size: 0 } : gather(fn, receiver, args, frame.chain.id, line);
@@ -217,7 +218,7 @@ function opaque(fn, receiver, args, site, isNew) {
     }
   }
   if (isObject(result) && $pxs && !metas.has(result)) {
-    const meta = memory.makeMeta(result, file.id, line, true);
+    const meta = memory.makeMeta(result, file.id, made[0], true);
     if (subjects.length > 0) meta.sources = subjects;
     if (meta.cls !== 'proxy' && typeof result === 'object') {
       for (const value of parts(result)) if (typeof value === 'function') owners.set(value, result);

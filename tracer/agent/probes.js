@@ -27,7 +27,7 @@ const { markReachable } = require('./reach.js');
 /**
  * Head of an instrumented file.
  * @param {number} id @param {number} base @param {string} path @param {number[]} parents
- * @param {[string, number, number][]} variables @param {[number, string][]} sites @param {[number, number][]} passes
+ * @param {[string, number, number][]} variables @param {[number, string, number?][]} sites @param {[number, number][]} passes
  * @param {Record<string, () => unknown>} roots @param {[string, number, string][]} problems kind, line, sentence
  * @param {[[string, string][], any[]]} [links] imports and exports of a module
  */

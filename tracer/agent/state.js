@@ -14,7 +14,7 @@ const { Sampling } = require('./sampling.js');
  * @property {string} path relative to the application
  * @property {number[]} parents index of the enclosing function, by index; -1 for the module
  * @property {[string, number, number][]} variables name, declaration line, declaring function
- * @property {[number, string][]} sites line and callee text of calls
+ * @property {[number, string, number?][]} sites line and callee text of calls, and the line that people read if it is another
  * @property {[[string, string][], any[]]} links names of other modules that it reads; variables that it exports, by name
  * @property {Record<string, () => unknown>} roots reads module-level variables
  */
