@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
 from pipetrace.partitioner.classify import Classification, Item, classify
 from pipetrace.partitioner.constraints import mobilities
+from pipetrace.partitioner.fuse import fuse_runs
 from pipetrace.partitioner.graph import Cell, Graph, build_graph
-from pipetrace.partitioner.kernels import fold_light
+from pipetrace.partitioner.kernels import fold_light, is_kernel
 from pipetrace.partitioner.mobility import Mobilities
 from pipetrace.partitioner.model import Model, Transport
 from pipetrace.partitioner.names import brief, handler_ids, short
@@ -93,7 +94,23 @@ class Analysis:
 
 def analyse(recording: Recording, model: Model, transport: Transport) -> Analysis:
     """Everything about a recording that does not depend on the number of machines."""
-    recording = fold_light(repair(recording), model.threshold_us[transport])
+    mended = repair(recording)
+    found = _analyse(mended, (), model, transport)
+    movable = {
+        unit
+        for unit, mobility in found.mobilities.items()
+        if is_kernel(mended, unit) and mobility.movable and unit not in found.ties_of
+    }
+    runs = {info.id for info in mended.functions.values() if info.members and set(info.members) <= movable}
+    if not runs:
+        return found
+    fused = _analyse(mended, movable, model, transport)
+    held = any(not fused.mobilities[run].movable or run in fused.ties_of for run in runs & fused.mobilities.keys())
+    return found if held else fused
+
+
+def _analyse(recording: Recording, movable: Collection[int], model: Model, transport: Transport) -> Analysis:
+    recording = fold_light(fuse_runs(recording, movable), model.threshold_us[transport])
     graph = build_graph(recording)
     classes = classify(recording, graph)
     return Analysis(recording, graph, classes, mobilities(recording, graph, classes), model, transport)

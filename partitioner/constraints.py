@@ -86,8 +86,9 @@ def _mobility(recording: Recording, facts: Facts, unit: int, held: list[Refusal]
         *_refused_by_result(recording, function, http),
         *held,
     ]
-    captured = (recording.slot(unit, f"capture:{capture.name}") for capture in local)
+    captured = [recording.slot(unit, f"capture:{capture.name}") for capture in local]
     size = Size.of((*arguments, *captured, recording.slot(unit, "return")))
+    carries = any(shape.klass in CARRIED for shapes in (*arguments, *captured) for shape in shapes)
     return Mobility(
         function=unit,
         form="lift" if nested else "wrap",
@@ -96,7 +97,7 @@ def _mobility(recording: Recording, facts: Facts, unit: int, held: list[Refusal]
         arguments=classes,
         message_bytes=size.bytes,
         message_values=size.values,
-        http=http,
+        http=carries,
         refusals=tuple(refusals),
     )
 

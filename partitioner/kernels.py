@@ -74,7 +74,9 @@ def _mean_us(recording: Recording, kernel: int) -> float:
     mine = rows.function == kernel
     plain = mine & ~rows.sampled
     chosen = plain if plain.any() else mine
-    return float(rows.cpu_ns[chosen].mean()) / 1000.0
+    # A run of kernels has several rows a call, of which the first one is the call.
+    calls = int((rows.kind[chosen] == CALL).sum())
+    return float(rows.cpu_ns[chosen].sum()) / max(calls, 1) / 1000.0
 
 
 class Waits:
@@ -96,7 +98,7 @@ class Waits:
                 before = graph.index.get(parent)
                 if before is not None:
                     self._children[before].append(at)
-                if self._is_kernel[at]:
+                if self._is_kernel[at] and self._kind[at] == CALL:
                     self._of[self._function[at]].append(at)
         self._touched = _touched(recording, graph, classes) if any(self._is_kernel) else {}
         self._written = {

@@ -165,8 +165,15 @@ def _functions(query: Query) -> dict[int, Function]:
             names_before=tuple((row.get("names_before") or "").split()),
             names_after=tuple((row.get("names_after") or "").split()),
             hands_out=_bool(row.get("hands_out")),
+            members=tuple(int(member) for member in (row.get("members") or "").split()),
+            inputs=tuple(_pair(pair) for pair in (row.get("inputs") or "").split()),
         )
     return found
+
+
+def _pair(text: str) -> tuple[int, int]:
+    member, _, argument = text.partition(":")
+    return int(member), int(argument)
 
 
 def _captures(query: Query) -> dict[int, tuple[Capture, ...]]:

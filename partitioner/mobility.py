@@ -26,6 +26,7 @@ class Mobility:
     message_bytes: float
     message_values: float
     http: bool
+    """A request or a response travels along, as an argument or captured."""
     refusals: tuple[Refusal, ...]
     wait: Wait = "none"
     """Of a kernel."""

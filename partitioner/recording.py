@@ -77,6 +77,11 @@ class Function:
     names_after: tuple[str, ...] = ()
     hands_out: bool = False
     """Of a kernel: before it its function hands a function of its own to another one."""
+    members: tuple[int, ...] = ()
+    """Of a run of kernels: these, in the order of their calls; the last one's result is the run's."""
+    inputs: tuple[tuple[int, int], ...] = ()
+    """Of a run: of each of its parameters the place among the members of the one that is given it, and as which
+    argument."""
 
 
 @dataclass(frozen=True, slots=True)

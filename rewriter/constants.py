@@ -7,7 +7,7 @@ handlers that use it run there from then on, and on other stages it is a violati
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from pipetrace.javascript.nodes import FUNCTION_TYPES, Node
 from pipetrace.javascript.scopes import Binding, Reference
@@ -29,13 +29,19 @@ _TAKING = frozenset({"get", "at", "find"})
 _KEPT = frozenset({"function", "class", "param", "catch"})
 
 
-def watch_changes(context: FileContext, constant: Collection[str], apart: Collection[str]) -> None:
+def watch_changes(
+    context: FileContext,
+    constant: Collection[str],
+    apart: Collection[str],
+    replaced: Sequence[tuple[int, int]] = (),
+) -> None:
     """Tell the runtime of changes in one file.
 
     Args:
         context: the file.
         constant: locations (`file:name`) that moved handlers may use and that nothing was seen to change.
         apart: locations that are state or guarded, and so watched otherwise.
+        replaced: ranges of text that other text takes the place of.
     """
     view = context.view
     for binding in view.scopes.bindings:
@@ -46,7 +52,8 @@ def watch_changes(context: FileContext, constant: Collection[str], apart: Collec
         if location not in constant and not _comes_from_elsewhere(view, binding):
             continue
         for reference in binding.references:
-            if not reference.init and reference.function != binding.scope_function:
+            gone = any(start <= reference.start < end for start, end in replaced)
+            if not (reference.init or gone) and reference.function != binding.scope_function:
                 _watch(context, location, reference, location in constant)
 
 

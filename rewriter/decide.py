@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pipetrace.javascript.kernel_runs import KernelRun
 from pipetrace.javascript.kernels import KernelSite
 from pipetrace.rewriter.guard import can_guard
 from pipetrace.rewriter.initial import can_share
@@ -30,8 +31,8 @@ class Move:
     order: HandlerOrder
     site: Site
     lifted: bool
-    kernel: KernelSite | None = None
-    """Of a kernel its call; `site` is then that of the function around it."""
+    kernel: KernelSite | KernelRun | None = None
+    """Of a kernel its call or run of calls; `site` is then that of the function around it."""
 
     @property
     def form(self) -> str:

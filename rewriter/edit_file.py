@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipetrace.javascript.kernel_runs import KernelRun
 from pipetrace.rewriter.bindings import makes_objects, register_bindings
 from pipetrace.rewriter.constants import watch_changes
 from pipetrace.rewriter.context import FileContext
@@ -15,6 +16,7 @@ from pipetrace.rewriter.diff import count_changes
 from pipetrace.rewriter.guard import can_guard, guard, leads_elsewhere
 from pipetrace.rewriter.initial import can_share, share
 from pipetrace.rewriter.kernel import cut
+from pipetrace.rewriter.kernel_run import cut_out_of
 from pipetrace.rewriter.lift import lift
 from pipetrace.rewriter.orders import FileOrders, GuardOrder
 from pipetrace.rewriter.outside import anchor_outside_paths
@@ -74,7 +76,7 @@ def rewrite_file(
     if moves:
         _carry_out(context, orders, moves)
         if constants:
-            watch_changes(context, constants, apart)
+            watch_changes(context, constants, apart, _cut_out(view, moves))
         if context.touched or makes_objects(view):
             register_bindings(context)
         if context.touched:
@@ -144,12 +146,16 @@ def _reachable(view: FileView, order: GuardOrder, moves: Mapping[str, Move]) -> 
 
 
 def _cut_out(view: FileView, moves: Mapping[str, Move]) -> tuple[tuple[int, int], ...]:
-    """Return the ranges of the callees that are replaced by the name of a kernel."""
-    return tuple(
-        (move.kernel.start, move.kernel.callee_end)
-        for move in moves.values()
-        if move.kernel is not None and move.order.file == view.path
-    )
+    """Return the ranges of the callees in whose place the name of a kernel stands."""
+    found: list[tuple[int, int]] = []
+    for move in moves.values():
+        if move.kernel is None or move.order.file != view.path:
+            continue
+        if isinstance(move.kernel, KernelRun):
+            found += cut_out_of(view, move.kernel)
+        else:
+            found.append((move.kernel.start, move.kernel.callee_end))
+    return tuple(found)
 
 
 def _cost(context: FileContext, move: Move) -> HandlerChange:

@@ -8,9 +8,11 @@ async becomes `$pt.steps(async …)`, which keeps what its caller sees: nothing 
 from __future__ import annotations
 
 from pipetrace.javascript.functions import FunctionInfo
+from pipetrace.javascript.kernel_runs import KernelRun, kernel_runs
 from pipetrace.javascript.kernels import KernelSite, kernel_sites, needs_parentheses
 from pipetrace.javascript.nodes import Node, walk
 from pipetrace.rewriter.context import FileContext
+from pipetrace.rewriter.kernel_run import cut_run
 from pipetrace.rewriter.orders import HandlerOrder
 from pipetrace.rewriter.refusals import Refusal, refuse
 from pipetrace.rewriter.site import Site, is_constructed, member_access, member_key, method_site
@@ -18,16 +20,17 @@ from pipetrace.rewriter.view import FileView, inferred_name
 from pipetrace.rewriter.wrap import assign_declaration, wrap_refusal
 
 
-def find_kernel(view: FileView, order: HandlerOrder) -> KernelSite | None:
-    """Return the call that an order means, by its key or else by its place."""
-    sites = kernel_sites(view.parsed, view.scopes, view.functions)
+def find_kernel(view: FileView, order: HandlerOrder) -> KernelSite | KernelRun | None:
+    """Return the call or run of calls that an order means, by its key or else by its place."""
+    parts = (view.parsed, view.scopes, view.functions)
+    sites: list[KernelSite | KernelRun] = [*kernel_sites(*parts), *kernel_runs(*parts)]
     by_key = [site for site in sites if site.key == order.key]
     if len(by_key) == 1:
         return by_key[0]
     return next((site for site in by_key or sites if (site.start, site.end) == (order.start, order.end)), None)
 
 
-def kernel_site(view: FileView, kernel: KernelSite, order: HandlerOrder) -> Site | Refusal:
+def kernel_site(view: FileView, kernel: KernelSite | KernelRun, order: HandlerOrder) -> Site | Refusal:
     """Return the site of the function around a kernel, or why it cannot wait for the call."""
     function = view.functions[kernel.function]
     site = _function_site(view, function, order.id)
@@ -54,8 +57,20 @@ def _function_site(view: FileView, function: FunctionInfo, handler: str) -> Site
     return Site(function, "expression", node.range[0], node.range[1], node)
 
 
-def cut(context: FileContext, site: Site, kernel: KernelSite, order: HandlerOrder, made_async: set[int]) -> None:
-    """Replace the callee by the kernel's name; `made_async` are the functions that wait already."""
+def cut(
+    context: FileContext, site: Site, kernel: KernelSite | KernelRun, order: HandlerOrder, made_async: set[int]
+) -> None:
+    """Have the function call the kernel; `made_async` are the functions that wait already."""
+    if order.wait != "none" and not site.function.is_async and site.function.index not in made_async:
+        made_async.add(site.function.index)
+        _make_async(context, site, order.id)
+    if isinstance(kernel, KernelRun):
+        cut_run(context, site, kernel, order.id, order.wait)
+    else:
+        _cut_call(context, site, kernel, order)
+
+
+def _cut_call(context: FileContext, site: Site, kernel: KernelSite, order: HandlerOrder) -> None:
     view, surgery = context.view, context.surgery
     name = context.kernel_name()
     callee = view.text[kernel.start : kernel.callee_end]
@@ -71,9 +86,6 @@ def cut(context: FileContext, site: Site, kernel: KernelSite, order: HandlerOrde
         surgery.replace(order.id, kernel.start, kernel.callee_end, f"{opening}await {name}")
         if closing:
             surgery.insert(order.id, kernel.end, closing)
-        if not site.function.is_async and site.function.index not in made_async:
-            made_async.add(site.function.index)
-            _make_async(context, site, order.id)
     context.last_of(order.id, f"function {name}(...args) {{ return {callee}(...args); }}")
     context.first(order.id, f"{name} = {context.call('kernel', context.string(order.id), name)};")
 

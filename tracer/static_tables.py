@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pipetrace.javascript.functions import FunctionInfo, functions_of
+from pipetrace.javascript.kernel_runs import KernelRun, kernel_runs
 from pipetrace.javascript.kernels import KernelSite, kernel_sites
 from pipetrace.javascript.parse import ParsedFile, deep_recursion
 from pipetrace.javascript.scopes import Capture, ScopeInfo, analyse
@@ -24,7 +25,7 @@ class StaticFile:
 
     functions: tuple[dict[str, Any], ...]
     """Rows of the table ``function`` without ids; ``parent`` is an index or None. Behind the functions of the file
-    stand the calls that could become kernels."""
+    stand the calls that could become kernels, and behind these the runs of such calls; ``members`` are indices."""
     captures: tuple[dict[str, Any], ...]
     """Rows of the table ``capture``; ``function`` and ``scope`` are indices."""
     calls: tuple[tuple[int, int], ...]
@@ -84,6 +85,7 @@ def static_file(parsed: ParsedFile) -> StaticFile:
         links = module_links(parsed, scopes, functions)
         names = global_names(parsed, scopes, functions)
         kernels = kernel_sites(parsed, scopes, functions)
+        runs = kernel_runs(parsed, scopes, functions)
     lines = parsed.lines
     captures = []
     for info in functions:
@@ -114,6 +116,7 @@ def static_file(parsed: ParsedFile) -> StaticFile:
         functions=(
             *({**_function_row(info), **_global_row(names[info.index])} for info in functions),
             *(_kernel_row(kernel) for kernel in kernels),
+            *(_run_row(run, len(functions)) for run in runs),
         ),
         captures=tuple(captures),
         calls=tuple(calls),
@@ -146,6 +149,7 @@ def static_tables(files: Sequence[LoadedFile]) -> dict[str, dict[str, list[Any]]
         for index, row in enumerate(file.static.functions):
             parent = row["parent"]
             rest = {name: value for name, value in row.items() if name != "parent"}
+            rest["members"] = " ".join(str(base + member) for member in row.get("members", ()))
             ids = {"function_id": base + index, "file_id": file.file_id}
             tables["function"].append({**ids, "parent_id": None if parent is None else base + parent, **rest})
         for row in file.static.captures:
@@ -181,6 +185,8 @@ def _function_row(info: FunctionInfo) -> dict[str, Any]:
         "names_before": "",
         "names_after": "",
         "hands_out": False,
+        "members": [],
+        "inputs": "",
     }
 
 
@@ -188,7 +194,15 @@ def _global_row(names: GlobalNames) -> dict[str, str]:
     return {"global_reads": " ".join(sorted(names.reads)), "global_writes": " ".join(sorted(names.writes))}
 
 
-def _kernel_row(kernel: KernelSite) -> dict[str, Any]:
+def _run_row(run: KernelRun, functions: int) -> dict[str, Any]:
+    return {
+        **_kernel_row(run),
+        "members": [functions + member for member in run.members],
+        "inputs": " ".join(f"{one.member}:{one.argument}" for one in run.inputs),
+    }
+
+
+def _kernel_row(kernel: KernelSite | KernelRun) -> dict[str, Any]:
     return {
         "parent": kernel.function,
         "kind": "kernel",
@@ -201,7 +215,7 @@ def _kernel_row(kernel: KernelSite) -> dict[str, Any]:
         "end_line": kernel.end_line,
         "is_async": False,
         "is_generator": False,
-        "params": kernel.arguments,
+        "params": kernel.arguments if isinstance(kernel, KernelSite) else len(kernel.inputs),
         "returns_promise": False,
         "uses_this": False,
         "uses_dynamic_scope": False,
@@ -209,6 +223,8 @@ def _kernel_row(kernel: KernelSite) -> dict[str, Any]:
         "names_before": " ".join(kernel.before),
         "names_after": " ".join(kernel.after),
         "hands_out": kernel.hands_out,
+        "members": [],
+        "inputs": "",
         "global_reads": "",
         "global_writes": "",
     }

@@ -55,6 +55,8 @@ SCHEMA: dict[str, Columns] = {
         ("names_before", "VARCHAR"),
         ("names_after", "VARCHAR"),
         ("hands_out", "BOOLEAN"),
+        ("members", "VARCHAR"),
+        ("inputs", "VARCHAR"),
     ),
     "capture": (
         ("function_id", "INTEGER"),

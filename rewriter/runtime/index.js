@@ -55,6 +55,21 @@ class File {
     return steps(named(fn, name));
   }
 
+  /** @template V @param {() => V} last call of a kernel, before which its function does something @returns {{value: V} | {error: unknown}} */
+  outcome(last) {
+    try {
+      return { value: last() };
+    } catch (error) {
+      return { error };
+    }
+  }
+
+  /** @template V @param {{value: V} | {error: unknown}} outcome @returns {V} */
+  result(outcome) {
+    if ('error' in outcome) throw outcome.error;
+    return outcome.value;
+  }
+
   /** @template V @param {string} location @param {V} value @returns {V} */
   state(location, value) {
     return state(location, value);

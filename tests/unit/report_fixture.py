@@ -204,7 +204,7 @@ def _write_program(connection: duckdb.DuckDBPyConnection) -> None:
     ]
     for number, file, kind, name, line, end, is_async, promise in functions:
         connection.execute(
-            "insert into function values (?, ?, 0, ?, ?, ?, 0, 0, ?, 2, ?, ?, false, 2, ?, false, false, false, '', '', '', '', '', false)",
+            "insert into function values (?, ?, 0, ?, ?, ?, 0, 0, ?, 2, ?, ?, false, 2, ?, false, false, false, '', '', '', '', '', false, '', '')",
             [number, file, kind, name, f"key-{number}", line, end, is_async, promise],
         )
     connection.execute(

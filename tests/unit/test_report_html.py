@@ -105,7 +105,7 @@ def test_a_large_recording_stays_below_the_limit_and_says_what_it_lacks(tmp_path
         connection.execute(
             """insert into function
                select 100 + n, 1, 0, 'function', 'handler' || repeat('x', 200) || n, 'k' || n, 0, 0, n, 0, n, false,
-                      false, 0, true, false, false, false, '', '', '', '', '', false from range(3000) t(n)"""
+                      false, 0, true, false, false, false, '', '', '', '', '', false, '', '' from range(3000) t(n)"""
         )
         connection.execute(
             """insert into invocation

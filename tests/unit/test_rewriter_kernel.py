@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pipetrace.javascript.kernel_runs import kernel_runs
 from pipetrace.javascript.kernels import kernel_sites
 from pipetrace.rewriter.decide import decide
 from pipetrace.rewriter.edit_file import rewrite_file
@@ -18,7 +19,8 @@ HEAD = "const $pt = require('@pipetrace/runtime').file('app.js');"
 def cut(text: str, wait: str, *names: str, is_module: bool = False, also: str = "") -> Outcome:
     """Rewrite a file with the kernels of these names, and the handler `also`."""
     view = view_of(text, is_module=is_module)
-    sites = [site for site in kernel_sites(view.parsed, view.scopes, view.functions) if site.name in names]
+    parts = (view.parsed, view.scopes, view.functions)
+    sites = [site for site in (*kernel_sites(*parts), *kernel_runs(*parts)) if site.name in names]
     orders = [
         HandlerOrder(site.name, site.key, "app.js", site.name, "stage1", site.start, site.end, (), wait)
         for site in sites
@@ -116,3 +118,57 @@ def test_a_call_that_is_gone_is_not_found() -> None:
     order = HandlerOrder("k", "app.js#gone", "app.js", "md.render()", "stage1", 0, 4, (), "none")
     decisions = decide(Orders({"app.js": FileOrders(handlers=[order])}, ()), {"app.js": view}, {})
     assert [refusal.cause for refusal in decisions.refusals] == ["not-found"]
+
+
+TWO = "const a = make(), b = make();\n"
+
+
+def _cut_run(text: str, wait: str = "async", name: str = "a.one()..b.two()") -> str:
+    body = cut(TWO + text, wait, name).body
+    head = f"{HEAD} $kernel1 = $pt.kernel('{name}', $kernel1); {TWO}"
+    assert body is not None and body.startswith(head)
+    return body.removeprefix(head)
+
+
+@pytest.mark.parametrize(
+    ("before", "wait", "after"),
+    [
+        (
+            "go(async (x, w) => { use(b.two(a.one(x), w)); });\n",
+            "await",
+            "go(async (x, w) => { use(await $kernel1(x, w)); });\n"
+            "function $kernel1(x, w) { return b.two(a.one(x), w); }\n",
+        ),
+        (
+            "go(async (x) => b.two(a.one(x.y + 1, 'k')).z);\n",
+            "await",
+            "go(async (x) => (await $kernel1(x.y + 1)).z);\n"
+            "function $kernel1($in1) { return b.two(a.one($in1, 'k')); }\n",
+        ),
+        (
+            "go(async (x) => await b.two(a.one()));\n",
+            "none",
+            "go(async (x) => await $kernel1());\nfunction $kernel1() { return b.two(a.one()); }\n",
+        ),
+        (
+            "go((x, w) => {\n  const m = a.one(x);\n  use(b.two(m, w)); // done\n});\n",
+            "async",
+            "go($pt.steps(async (x, w) => {\n  const m = await $kernel1(x, w);\n  use(m); // done\n}));\n"
+            "function $kernel1(x, w) { const m = a.one(x); return b.two(m, w); }\n",
+        ),
+        (
+            "go((x, r) => {\n  const m = a.one(x);\n  r.type('t').send(b.two(m));\n});\n",
+            "async",
+            "go($pt.steps(async (x, r) => {\n  const m = await $kernel1(x);\n  r.type('t').send($pt.result(m));\n}));\n"
+            "function $kernel1(x) { const m = a.one(x); return $pt.outcome(() => b.two(m)); }\n",
+        ),
+        (
+            "go((x, y) => {\n  const m = a.one(x)\n  const n = a.half(m)\n  use(b.two(n, y))\n});\n",
+            "async",
+            "go($pt.steps(async (x, y) => {\n  const n = await $kernel1(x, y)\n  use(n)\n}));\n"
+            "function $kernel1(x, y) { const m = a.one(x); const n = a.half(m); return b.two(n, y); }\n",
+        ),
+    ],
+)
+def test_calls_of_which_one_is_given_what_the_other_returns(before: str, wait: str, after: str) -> None:
+    assert _cut_run(before, wait) == after

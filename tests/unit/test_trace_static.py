@@ -42,6 +42,16 @@ def calls(*sources: tuple[str, str]) -> set[tuple[str, str]]:
     return {(names[a], names[b]) for a, b in pairs if a in functions}
 
 
+def test_a_run_of_kernels_names_its_calls_across_files() -> None:
+    text = "const a = require('a'); go((x, w) => { use(a.two(a.one(x), w)); });"
+    table = static_tables(loaded(("a.js", text), ("b.js", text)))["function"]
+    rows = zip(table["function_id"], table["name"], table["params"], table["members"], table["inputs"], strict=True)
+    assert [row[1:] for row in rows if row[3]] == [
+        ("a.one()..a.two()", 2, "3 2", "0:0 1:1"),
+        ("a.one()..a.two()", 2, "8 7", "0:0 1:1"),
+    ]
+
+
 def initialiser(declaration: str, before: str = "") -> tuple[str, bool]:
     text = f"{before}\n{declaration}\nfunction use() {{ return x; }}"
     rows = static_file(parse(text, "a.js", "script")).captures

@@ -9,4 +9,30 @@ function digest(given) {
   return { sum, length: given.text.length };
 }
 
-module.exports = { digest };
+/** What passes from `draw` to `print`, and never travels. */
+class Drawing {
+  #text;
+
+  /** @param {string} text */
+  constructor(text) {
+    this.#text = text;
+  }
+
+  get text() {
+    return this.#text;
+  }
+}
+
+/** @param {string} text */
+function draw(text) {
+  digest({ text });
+  return new Drawing(text);
+}
+
+/** @param {Drawing} drawing */
+function print(drawing) {
+  if (drawing.text === 'late') throw new RangeError('late text');
+  return `${drawing.text} ${digest({ text: drawing.text }).sum}`;
+}
+
+module.exports = { digest, draw, print };

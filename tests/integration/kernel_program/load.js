@@ -15,10 +15,11 @@ const get = (path) => new Promise((resolve, reject) => {
 
 async function user(name) {
   for (let i = 0; i < 8; i += 1) {
-    for (const path of ['plain', 'awaited', 'steps', 'counted', 'shown']) await get(`/${path}?text=${name}${i}`);
+    for (const path of ['plain', 'awaited', 'steps', 'counted', 'shown', 'drawn', 'nested']) await get(`/${path}?text=${name}${i}`);
     await get('/plain?text=bad');
     await get('/awaited?text=bad');
     await get('/shown?text=bad');
+    for (const path of ['drawn', 'nested']) for (const text of ['bad', 'late']) await get(`/${path}?text=${text}`);
     await get('/plain');
     await get('/none');
   }

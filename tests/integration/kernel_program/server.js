@@ -59,5 +59,16 @@ class Shown {
 }
 router.get('/shown', Shown.show);
 
+// Two calls of which one is given what the other returns: the second one's error comes after the header.
+router.get('/drawn', (request, response) => {
+  const drawing = heavy.draw(request.text);
+  response.setHeader('x-drawn', 'yes').end(heavy.print(drawing));
+});
+
+router.get('/nested', (request, response) => {
+  hits += 1;
+  response.end(heavy.print(heavy.draw(request.text)));
+});
+
 const server = http.createServer((request, response) => router.handle(request, response));
 server.listen(Number(process.env.PORT ?? 0), '127.0.0.1');

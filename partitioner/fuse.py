@@ -1,0 +1,95 @@
+"""Runs of kernels: calls of which one is given what another returns; they become one unit where that is no data.
+
+The agent records each call of such a run by itself. Where what passes from one to the next cannot travel, none of them
+could be cut out alone; together they need what is handed in from outside, and give what the last one returns. Where all
+of them could, they are one message together instead of one each. What their function does between two of them stays
+with the function.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Mapping
+from typing import TypeVar
+
+import numpy as np
+
+from pipetrace.partitioner.kernels import unsendable
+from pipetrace.partitioner.recording import CALL, NONE, RESUME, Function, Invocations, Recording, Shape
+
+_T = TypeVar("_T")
+
+
+def fuse_runs(recording: Recording, movable: Collection[int] = ()) -> Recording:
+    """The same recording with the calls of such runs as one unit each: its first call enters, the others go on.
+
+    Args:
+        recording: as it was loaded, mended.
+        movable: kernels that could be cut out by themselves; of these, runs are fused for the sake of the messages.
+    """
+    fused: dict[int, Function] = {}
+    for run in sorted(recording.functions.values(), key=lambda info: (-len(info.members), info.id)):
+        if not run.members or fused.keys() & set(run.members) or not _is_data(recording, run):
+            continue
+        if set(run.members) <= set(movable) or _needs_it(recording, run):
+            fused.update(dict.fromkeys(run.members, run))
+    ran = {number for number in fused if number in set(np.unique(recording.invocations.function).tolist())}
+    if not ran:
+        return recording
+    runs = {run.id: run for run in fused.values()}
+    return dataclasses.replace(
+        recording,
+        invocations=_relabelled(recording, {number: fused[number] for number in ran}),
+        shapes={**recording.shapes, **{number: _shapes(recording, run) for number, run in runs.items()}},
+        captures={**recording.captures, **{number: _all(recording.captures, run) for number, run in runs.items()}},
+        calls={**recording.calls, **{number: _all(recording.calls, run) for number, run in runs.items()}},
+    )
+
+
+def _is_data(recording: Recording, run: Function) -> bool:
+    """Whether only data goes in and out."""
+    result = recording.slot(run.members[-1], "return")
+    return bool(result) and all(unsendable(shapes) is None for shapes in (result, *_inputs(recording, run)))
+
+
+def _needs_it(recording: Recording, run: Function) -> bool:
+    """Whether something that is no data passes inside."""
+    return any(unsendable(recording.slot(member, "return")) is not None for member in run.members[:-1])
+
+
+def _inputs(recording: Recording, run: Function) -> list[tuple[Shape, ...]]:
+    return [recording.slot(run.members[member], f"arg{argument}") for member, argument in run.inputs]
+
+
+def _shapes(recording: Recording, run: Function) -> Mapping[str, tuple[Shape, ...]]:
+    found = {f"arg{number}": shapes for number, shapes in enumerate(_inputs(recording, run))}
+    return {**found, "return": recording.slot(run.members[-1], "return")}
+
+
+def _all(table: Mapping[int, tuple[_T, ...]], run: Function) -> tuple[_T, ...]:
+    return tuple(dict.fromkeys(entry for member in run.members for entry in table.get(member, ())))
+
+
+def _relabelled(recording: Recording, fused: Mapping[int, Function]) -> Invocations:
+    """The invocations with those of the runs' calls as the runs' own."""
+    rows = recording.invocations
+    function, kind, first = rows.function.copy(), rows.kind.copy(), rows.first.copy()
+    position = {number: at for at, number in enumerate(rows.id.tolist())}
+    begun: dict[tuple[int, int], tuple[int, int]] = {}
+    """By activation of the function around and run: id of the call that entered it, and the last member seen."""
+    chosen = np.isin(rows.function, np.fromiter(fused, dtype=np.int64, count=len(fused)))
+    for at in np.flatnonzero(chosen).tolist():
+        run = fused[int(rows.function[at])]
+        around = position.get(int(rows.parent[at]))
+        if around is None:
+            continue
+        activation = int(rows.first[around]) if int(rows.first[around]) != NONE else int(rows.id[around])
+        member = run.members.index(int(rows.function[at]))
+        function[at] = run.id
+        entered, before = begun.get((activation, run.id), (NONE, len(run.members)))
+        if before < member:
+            kind[at], first[at] = RESUME, entered
+        else:
+            kind[at], entered = CALL, int(rows.id[at])
+        begun[(activation, run.id)] = (entered, member)
+    return dataclasses.replace(rows, function=function, kind=kind, first=first)
