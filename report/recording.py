@@ -158,7 +158,7 @@ def _overhead(figures: Mapping[str, Any]) -> tuple[Overhead, ...]:
 
 
 _KNOWN_COSTS: dict[str, tuple[str, Callable[[float], str]]] = {
-    "slow_down": ("slower while recorded", lambda value: f"{value:.2f}×"),
+    "slow_down": ("slower while recorded", lambda value: f"at least {value:.2f}×"),
     "sampled_time_share": ("of the handlers' time watched", words.percent),
     "written_bytes": ("written", words.size),
     "start_up_s": ("to start up", words.seconds),

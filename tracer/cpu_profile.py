@@ -78,9 +78,9 @@ class CpuProfile:
                 if kind == "waiting":
                     self.waiting_us += max(delta, 0)
                 elif kind is not None:
-                    self._busy_us[at // 100_000] += max(delta, 0)
+                    self._busy_us[at // 100_000] += weight * max(delta, 0)
                     if kind != "busy":
-                        self._agent_us[at // 100_000] += max(delta, 0)
+                        self._agent_us[at // 100_000] += weight * max(delta, 0)
                 at += delta
 
     def agent_share(self, since_ns: int) -> float | None:

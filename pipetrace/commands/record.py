@@ -163,7 +163,7 @@ def _tell(recorded: Recorded) -> None:
         click.echo(f"pipetrace: {remark}", err=True)
     counts, overhead = recorded.counts, recorded.meta["overhead"]
     factor = overhead["slow_down"]
-    slow = f"; its own measured part slowed the application {factor:.2f}×" if factor else ""
+    slow = f"; recording slowed the application by at least {factor:.2f}×" if factor else ""
     click.echo(
         f"{recorded.meta['duration_s']:.1f} s, {counts['chains']} events, {counts['invocations']} invocations, "
         f"{counts['accesses']} memory accesses; recording wrote {overhead['written_bytes'] / 1e6:.1f} MB{slow}.",

@@ -27,7 +27,7 @@ PLANNED = """\
 | Memory at peak | **80 MB** | 20 MB heap |
 | Garbage collection | **0.6 %** | of the time |
 | Invocations | **385** | memory watched in 5.7 % |
-| Cost of recording | **1.05×** | slower while recorded, 41 % of the handlers' time watched, 773 kB written |
+| Cost of recording | **at least 1.05×** | slower while recorded, 41 % of the handlers' time watched, 773 kB written |
 
 ## Handlers
 
@@ -139,7 +139,7 @@ EMPTY = """\
 | Recorded | **10 s** | complete, nothing lost, exit code 0 |
 | Requests | **0** |  |
 | Invocations | **0** |  |
-| Cost of recording | **1.05×** | slower while recorded, 41 % of the handlers' time watched, 773 kB written |
+| Cost of recording | **at least 1.05×** | slower while recorded, 41 % of the handlers' time watched, 773 kB written |
 
 ## State
 

@@ -27,8 +27,8 @@ shop · node app.js · Node 20.20.2 · 2026-01-02 03:04
   Memory at peak      80 MB  20 MB heap
   Garbage collection  0.6 %  of the time
   Invocations         385  memory watched in 5.7 %
-  Cost of recording   1.05×  slower while recorded, 41 % of the handlers' time watched, 773 kB
-                      written
+  Cost of recording   at least 1.05×  slower while recorded, 41 % of the handlers' time watched,
+                      773 kB written
 
 Handlers
   handler          where            calls  CPU p50     p99  share                stage
@@ -84,8 +84,8 @@ shop · node app.js · Node 20.20.2 · 2026-01-02 03:04
   Memory at peak      80 MB  20 MB heap
   Garbage collection  0.6 %  of the time
   Invocations         385  memory watched in 5.7 %
-  Cost of recording   1.05×  slower while recorded, 41 % of the handlers' time watched, 773 kB
-                      written
+  Cost of recording   at least 1.05×  slower while recorded, 41 % of the handlers' time watched,
+                      773 kB written
 
 Handlers
   handler          where            calls  CPU p50     p99  share
@@ -124,8 +124,8 @@ shop · node app.js · Node 20.20.2 · 2026-01-02 03:04
   Recorded           10 s  partial: the process was killed
   Requests           0
   Invocations        0
-  Cost of recording  1.05×  slower while recorded, 41 % of the handlers' time watched, 773 kB
-                     written
+  Cost of recording  at least 1.05×  slower while recorded, 41 % of the handlers' time watched,
+                     773 kB written
 """
 
 

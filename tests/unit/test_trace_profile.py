@@ -110,3 +110,17 @@ def test_the_agents_share_is_measured_after_initialisation_only() -> None:
     share = summed.agent_share(later)
     assert share is not None
     assert abs(share - 3 / 5) < 1e-9
+
+
+def test_a_profile_counts_in_the_agents_share_for_the_time_that_it_stands_for() -> None:
+    summed = CpuProfile()
+    nodes = (
+        node(1, [2, 3], "(root)"),
+        node(2, [], "f", "/app/a.js", 0, 30),
+        node(3, [], "open", f"{AGENT}/frames.js", 1, 1),
+    )
+    # All of it the agent's in the first second, and a tenth in a second that stands for five.
+    summed.add(profile(*nodes, samples=[3] * 1001), 10**9)
+    summed.add(profile(*nodes, samples=[3] * 100 + [2] * 901), 3 * 10**9, weight=5.0)
+    share = summed.agent_share(0)
+    assert share is not None and abs(share - 1500 / 6000) < 0.001

@@ -9,7 +9,7 @@
  * not seen before, a datagram, a connection, a signal, a timer of the initialisation or of another timer.
  */
 
-const { AsyncLocalStorage, AsyncResource, executionAsyncResource } = require('async_hooks');
+const { AsyncLocalStorage, AsyncResource, executionAsyncId, executionAsyncResource } = require('async_hooks');
 const { IncomingMessage } = require('http');
 const { types } = require('util');
 const { state } = require('./state.js');
@@ -49,8 +49,30 @@ const storage = new AsyncLocalStorage();
  * anew, which costs more than everything else here. @type {symbol | undefined}
  */
 let slot;
-/** @type {WeakMap<object, Link>} */
-const requests = new WeakMap();
+/** Returns what it is given, so that a class below it adds its private fields to that. */
+class Given {
+  /** @param {object} object */
+  constructor(object) {
+    return object;
+  }
+}
+
+/** The links of requests, in the requests themselves where nobody sees them: a WeakMap costs the garbage collector more. */
+class Requests extends Given {
+  /** @type {Link} */
+  #link;
+
+  /** @param {object} request @param {Link} link */
+  constructor(request, link) {
+    super(request);
+    this.#link = link;
+  }
+
+  /** @param {any} request @returns {Link | undefined} */
+  static get(request) {
+    return #link in request ? request.#link : undefined;
+  }
+}
 /** Parsers whose events run in the context of their request. @type {WeakSet<object>} */
 const parsers = new WeakSet();
 /** @type {Chain | null} */
@@ -102,6 +124,7 @@ const time = performance.now.bind(performance);
 /** An invocation with an empty stack below it begins. @param {import('./frames.js').Frame} frame */
 function begin(frame) {
   const resource = executionAsyncResource();
+  frame.turn = executionAsyncId();
   const store = look(frame, resource);
   const init = (frame.flags & 3) === 3;
   if (init && (store === undefined || store.chain === initChain)) {
@@ -166,7 +189,7 @@ function request(frame, message) {
  * @param {import('./frames.js').Frame} frame @param {object} key of the request @param {unknown} method @param {unknown} url
  */
 function starts(frame, key, method, url) {
-  const known = requests.get(key);
+  const known = Requests.get(key);
   if (known !== undefined) {
     if (frame.chain !== known.chain) {
       frame.chain = known.chain;
@@ -179,7 +202,7 @@ function starts(frame, key, method, url) {
   frame.chain.kind = 'http';
   frame.chain.event = event;
   frame.parent = 0;
-  requests.set(key, new Link(frame.id, frame.chain));
+  new Requests(key, new Link(frame.id, frame.chain));
   if (state.inInit) endInit();
   return true;
 }
@@ -201,8 +224,8 @@ function requestOfStream(frame, args) {
   if (maker?.name !== 'ServerHttp2Stream') return false;
   // A listener may leave the headers out.
   const named = typeof headers === 'object' && headers !== null;
-  if (named || requests.has(value)) starts(frame, value, headers?.[':method'], headers?.[':path']);
-  return named || requests.has(value);
+  if (named || Requests.get(value) !== undefined) starts(frame, value, headers?.[':method'], headers?.[':path']);
+  return named || Requests.get(value) !== undefined;
 }
 
 /** @type {boolean | undefined} */
@@ -233,7 +256,7 @@ function followParser(parser) {
     if (typeof handle !== 'function') continue;
     /** @this {any} @param {...unknown} args */
     parser[event] = function (...args) {
-      const link = this.incoming ? requests.get(this.incoming) : undefined;
+      const link = this.incoming ? Requests.get(this.incoming) : undefined;
       if (link === undefined) return Reflect.apply(handle, this, args);
       return storage.run(link, () => Reflect.apply(handle, this, args));
     };
@@ -293,12 +316,16 @@ function findRequest(value) {
 function descend(frame, up) {
   frame.chain = up.chain;
   frame.parent = up.as || up.id;
-  look(frame, slot === undefined ? null : executionAsyncResource());
+  frame.turn = executionAsyncId();
+  // Nothing else runs in between, so the resource is the same.
+  const same = slot === undefined || (frame.turn === up.turn && up.resource !== null);
+  look(frame, same ? up.resource : executionAsyncResource());
   place(frame);
 }
 
 /** A further segment of an async function begins. @param {import('./frames.js').Frame} frame */
 function reenter(frame) {
+  frame.turn = executionAsyncId();
   look(frame, slot === undefined ? null : executionAsyncResource());
   frame.restore = frame.up !== null;
   place(frame);

@@ -68,6 +68,8 @@ class Frame {
     this.link = null;
     /** What ran when this segment began. @type {object | null} */
     this.resource = null;
+    /** Node's number of what ran then. */
+    this.turn = 0;
     this.restore = true;
     this.flags = 0;
     this.trigger = 0;

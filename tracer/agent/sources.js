@@ -143,8 +143,31 @@ function isWord(text) {
   return words.has(text);
 }
 
+/** Patterns of the URLs seen last, while no source is added. @type {Map<string, string>} */
+const patterns = new Map();
+const PATTERNS = 500;
+const LOOK_EVERY = 256;
+let patternsOf = -1;
+let asked = 0;
+
 /** A URL's path with `*` in place of what may be data. @param {string} url */
 function pathPattern(url) {
+  // Asking other threads costs more than all the rest.
+  if (++asked % LOOK_EVERY === 0) fetch();
+  if (patternsOf !== sources.size || patterns.size >= PATTERNS) {
+    patternsOf = sources.size;
+    patterns.clear();
+  }
+  let pattern = patterns.get(url);
+  if (pattern === undefined) {
+    pattern = makePattern(url);
+    patterns.set(url, pattern);
+  }
+  return pattern;
+}
+
+/** @param {string} url */
+function makePattern(url) {
   const end = url.search(/[?#]/);
   const path = end < 0 ? url : url.slice(0, end);
   return path.split('/').map((part) => (part === '' || isWord(part) ? part : '*')).join('/');
