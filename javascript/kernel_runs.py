@@ -2,7 +2,8 @@
 
 `write(shrink(read(data), width))` is a run, and so is `const small = shrink(read(data), width); send(write(small))`.
 Each of these calls could be a kernel of its own, but what passes between them may be no data, or large. As a run they
-need what is handed in from outside, and give what the last one returns; the values in between never travel.
+need what is handed in from outside, and give what the last one returns; the values in between never travel. Names of
+the module that are given to them (`render(App, user)`) need not travel either, so one such call alone is a run too.
 """
 
 from __future__ import annotations
@@ -90,6 +91,8 @@ class KernelRun:
     position: Position
     members: tuple[int, ...]
     """Indices among the file's kernel sites, in the order in which the calls are made; the last gives the result."""
+    names: tuple[tuple[str, int, int], ...]
+    """Names of the module that the calls are given, and where they stand: every copy of the program has them."""
     inputs: tuple[RunInput, ...]
     """In the order in which the run is given them: by place, what stands behind the first call last."""
     declarations: tuple[tuple[int, int, int, int], ...]
@@ -177,7 +180,7 @@ class _Finder:
         if last not in self._nodes:
             return
         feeding = _Feeding(self, last)
-        if not feeding.collect(last) or len(feeding.members) < 2:
+        if not feeding.collect(last) or not (len(feeding.members) > 1 or feeding.names):
             return
         run = feeding.run()
         if run is not None:
@@ -195,6 +198,11 @@ class _Finder:
     def binding(self, node: Node) -> Binding | None:
         """The variable that a name means."""
         return self._scopes.binding_at(node.range[0])
+
+    def is_everywhere(self, name: Node) -> bool:
+        """Whether a name means the same in every function of the module, at any time."""
+        binding = self.binding(name)
+        return binding is not None and binding.is_module_level and not binding.reassigned
 
     def declaration_of(self, name: Node) -> Node | None:
         """The statement `const name = call()` that makes a name which is used once; None for others."""
@@ -260,6 +268,7 @@ class _Feeding:
         self.members: list[int] = []
         self._given: list[tuple[int, int, Node]] = []
         """Site, argument and expression of what comes from outside."""
+        self.names: list[tuple[str, int, int]] = []
         self._declared: list[Node] = []
 
     def collect(self, index: int) -> bool:
@@ -274,6 +283,8 @@ class _Feeding:
             if inner is not None:
                 if self._finder.sites[inner].position == "awaited" or not self.collect(inner):
                     return False
+            elif argument.type == "Identifier" and self._finder.is_everywhere(argument):
+                self.names.append((argument.name, int(argument.range[0]), int(argument.range[1])))
             elif not _is_plain(argument, self._finder):
                 self._given.append((index, number, argument))
         self.members.append(index)
@@ -310,7 +321,7 @@ class _Feeding:
         members = [sites[index] for index in self.members]
         first = [site for site in members if head[0] <= site.start and site.end <= head[1]]
         start = int(declared[0].range[0]) if declared else last.start
-        name = f"{sites[self.members[0]].name}..{last.name}"
+        name = last.name if len(self.members) == 1 else f"{sites[self.members[0]].name}..{last.name}"
         line, column = finder.place(start)
         digest = hashlib.sha256(finder.text[start : last.end].encode("utf-8", "surrogatepass")).hexdigest()[:8]
         return KernelRun(
@@ -324,6 +335,7 @@ class _Feeding:
             key=f"{finder.key_of(last.function)}/{name}#{digest}",
             position="free" if declared else last.position,
             members=tuple(self.members),
+            names=tuple(self.names),
             inputs=inputs,
             declarations=tuple((*node.range, *node.declarations[0].id.range) for node in declared),
             head=(int(head[0]), int(head[1])),

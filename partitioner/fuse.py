@@ -3,7 +3,8 @@
 The agent records each call of such a run by itself. Where what passes from one to the next cannot travel, none of them
 could be cut out alone; together they need what is handed in from outside, and give what the last one returns. Where all
 of them could, they are one message together instead of one each. What their function does between two of them stays
-with the function.
+with the function. A single call is a run of its own where names of its module are among its arguments, which every copy
+of the program has: where one of them is no data.
 """
 
 from __future__ import annotations
@@ -29,9 +30,12 @@ def fuse_runs(recording: Recording, movable: Collection[int] = ()) -> Recording:
     """
     fused: dict[int, Function] = {}
     for run in sorted(recording.functions.values(), key=lambda info: (-len(info.members), info.id)):
-        if not run.members or fused.keys() & set(run.members) or not _is_data(recording, run):
+        if not run.members or fused.keys() & set(run.members):
             continue
-        if set(run.members) <= set(movable) or _needs_it(recording, run):
+        if not _is_data(recording, run) or _changes_elsewhere(recording, run):
+            continue
+        together = len(run.members) > 1 and set(run.members) <= set(movable)
+        if together or _needs_it(recording, run):
             fused.update(dict.fromkeys(run.members, run))
     ran = {number for number in fused if number in set(np.unique(recording.invocations.function).tolist())}
     if not ran:
@@ -41,8 +45,8 @@ def fuse_runs(recording: Recording, movable: Collection[int] = ()) -> Recording:
         recording,
         invocations=_relabelled(recording, {number: fused[number] for number in ran}),
         shapes={**recording.shapes, **{number: _shapes(recording, run) for number, run in runs.items()}},
-        captures={**recording.captures, **{number: _all(recording.captures, run) for number, run in runs.items()}},
-        calls={**recording.calls, **{number: _all(recording.calls, run) for number, run in runs.items()}},
+        captures={**recording.captures, **{run: _all(recording.captures, info) for run, info in runs.items()}},
+        calls={**recording.calls, **{run: _all(recording.calls, info) for run, info in runs.items()}},
     )
 
 
@@ -52,9 +56,28 @@ def _is_data(recording: Recording, run: Function) -> bool:
     return bool(result) and all(unsendable(shapes) is None for shapes in (result, *_inputs(recording, run)))
 
 
+def _changes_elsewhere(recording: Recording, run: Function) -> bool:
+    """Whether a name of the module that a run is given stands for a variable that another module may assign."""
+    for capture in recording.captures.get(run.id, ()):
+        if capture.home is not None:
+            module, name = capture.home
+            homes = [home for home in recording.captures.get(module, ()) if name in ("", home.name)]
+            if not name or any(home.reassigned or home.writes for home in homes):
+                return True
+    return False
+
+
 def _needs_it(recording: Recording, run: Function) -> bool:
-    """Whether something that is no data passes inside."""
-    return any(unsendable(recording.slot(member, "return")) is not None for member in run.members[:-1])
+    """Whether something that is no data stays inside: a result that the next call is given, or a name of the module."""
+    given = {(run.members[member], argument) for member, argument in run.inputs}
+    stays = [recording.slot(member, "return") for member in run.members[:-1]]
+    for member in run.members:
+        stays += [
+            shapes
+            for argument, shapes in enumerate(recording.arguments(member))
+            if (member, argument) not in given
+        ]
+    return any(unsendable(shapes) is not None for shapes in stays)
 
 
 def _inputs(recording: Recording, run: Function) -> list[tuple[Shape, ...]]:
@@ -67,7 +90,7 @@ def _shapes(recording: Recording, run: Function) -> Mapping[str, tuple[Shape, ..
 
 
 def _all(table: Mapping[int, tuple[_T, ...]], run: Function) -> tuple[_T, ...]:
-    return tuple(dict.fromkeys(entry for member in run.members for entry in table.get(member, ())))
+    return tuple(dict.fromkeys(entry for part in (*run.members, run.id) for entry in table.get(part, ())))
 
 
 def _relabelled(recording: Recording, fused: Mapping[int, Function]) -> Invocations:

@@ -18,8 +18,9 @@ from pipetrace.rewriter.view import FileView
 
 
 def cut_out_of(view: FileView, run: KernelRun) -> tuple[tuple[int, int], ...]:
-    """Return the ranges of the callees of a run, which go with it."""
-    return tuple((site.start, site.callee_end) for site in _members(view, run))
+    """Return the ranges of the callees of a run and of the module's names that they are given, which go with it."""
+    names = tuple((start, end) for _, start, end in run.names)
+    return (*((site.start, site.callee_end) for site in _members(view, run)), *names)
 
 
 def cut_run(context: FileContext, site: Site, run: KernelRun, tag: str, wait: str) -> None:

@@ -112,6 +112,9 @@ def static_file(parsed: ParsedFile) -> StaticFile:
         captures.append(_kernel_capture(kernel, index, scopes, captures))
         calls += [(index, kernel.callee)] if kernel.callee is not None else []
         foreign_calls += [replace(call, caller=index) for call in links.calls if _is_call_of(kernel, call)]
+    for index, run in enumerate(runs, len(functions) + len(kernels)):
+        for name in sorted({name for name, _, _ in run.names}):
+            captures.append(_name_capture(name, run.function, index, captures))
     return StaticFile(
         functions=(
             *({**_function_row(info), **_global_row(names[info.index])} for info in functions),
@@ -234,9 +237,13 @@ def _kernel_capture(
     kernel: KernelSite, index: int, scopes: ScopeInfo, captures: Sequence[dict[str, Any]]
 ) -> dict[str, Any]:
     """The name that a kernel's callee begins with, as the function around it captures it."""
-    name = scopes.bindings[kernel.root].name
+    return _name_capture(scopes.bindings[kernel.root].name, kernel.function, index, captures)
+
+
+def _name_capture(name: str, function: int, index: int, captures: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """A module-level name as one function captures it, for the row with another index."""
     around = next(
-        row for row in captures if row["function"] == kernel.function and row["name"] == name and row["module_level"]
+        row for row in captures if row["function"] == function and row["name"] == name and row["module_level"]
     )
     return {**around, "function": index, "reads": True, "writes": False}
 

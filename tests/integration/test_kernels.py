@@ -46,6 +46,7 @@ def test_the_plan_cuts_out_what_nobody_notices_and_says_why_not_the_rest(app: Pa
         "server.js#heavy.digest():3": "await",
         "server.js#heavy.digest():5": "async",
         "server.js#heavy.draw()..heavy.print()": "async",
+        "server.js#heavy.element()..heavy.render()": "async",
         "server.js#heavy.draw()..heavy.print():2": "async",
     }
     assert handlers["server.js#heavy.digest():4"]["reason"]["cause"] == "not-atomic"
@@ -55,6 +56,7 @@ def test_calls_that_need_one_another_are_cut_out_together(app: Path) -> None:
     text = (app / "staged" / "server.js").read_text()
     assert "const drawing = await $kernel" in text
     assert ".setHeader('x-drawn', 'yes').end($pt.result(drawing))" in text
+    assert "{ return heavy.render(heavy.element(Page, $in1)); }" in text
     assert re.search(r"response\.end\(await \$kernel\d\(request\.text\)\);", text)
 
 

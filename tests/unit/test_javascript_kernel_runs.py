@@ -56,7 +56,7 @@ def test_several_constants_without_semicolons() -> None:
 
 
 def test_what_is_no_local_name_gets_a_parameter_of_its_own() -> None:
-    assert shown("f(req => { g(b.two(hits, a.one(req.x + 1, [req.y]))); })") == [
+    assert shown("f(req => { hits = 1; g(b.two(hits, a.one(req.x + 1, [req.y]))); })") == [
         ("a.one()..b.two()", ["$in1", "$in2", "$in3"], "return b.two($in1, a.one($in2, $in3));")
     ]
 
@@ -66,6 +66,19 @@ def test_one_object_that_two_calls_are_given_is_one_parameter() -> None:
     assert shown(text) == [("a.parse()..a.render()", ["x", "env"], "return a.render(a.parse(x, env), env);")]
     ((run, _),) = found(text)
     assert [(one.member, one.argument, one.late) for one in run.inputs] == [(0, 0, False), (0, 1, False)]
+
+
+def test_names_of_the_module_stay_in_the_body() -> None:
+    text = "f((x, res) => { res.send(a.render(b.element(App, { x }), options)); }); const options = {}; class App {}"
+    assert shown(text) == [
+        ("b.element()", ["$in1"], "return b.element(App, $in1);"),
+        ("b.element()..a.render()", ["$in1"], "return a.render(b.element(App, $in1), options);"),
+    ] or shown(text) == [
+        ("b.element()..a.render()", ["$in1"], "return a.render(b.element(App, $in1), options);"),
+        ("b.element()", ["$in1"], "return b.element(App, $in1);"),
+    ]
+    (run, *_) = [run for run, _ in found(text) if len(run.members) == 2]
+    assert [name for name, _, _ in run.names] == ["App", "options"]
 
 
 def test_literals_stay_in_the_body() -> None:
@@ -80,7 +93,7 @@ def test_literals_stay_in_the_body() -> None:
         "f(x => { g(a.one(x)); g(b.two(x)); })",
         # What stands behind the first call is evaluated after it.
         "f(x => { g(b.two(a.one(x), x.y)); })",
-        "f(x => { g(b.two(a.one(x), hits)); })",
+        "f(x => { g(b.two(a.one(x), hits)); }); hits = 1;",
         "f(x => { let w = 1; w = 2; g(b.two(a.one(x), w)); })",
         "f(x => { g(b.two(...a.one(x))); })",
         "f(x => { g(b.two(a.one((x, 1)))); })",

@@ -13,7 +13,7 @@ from tests.unit.partitioner_fixture import Drawing
 class Piped:
     """A handler with two heavy calls, the second of which is given what the first returns."""
 
-    def __init__(self, *, between: str = "stream", result: str = "Buffer") -> None:
+    def __init__(self, *, between: str = "stream", result: str = "Buffer", fed: bool = True) -> None:
         self.draw = draw = Drawing()
         self.show, self.other = draw.function("show"), draw.function("other")
         draw.http(self.show)
@@ -22,7 +22,10 @@ class Piped:
         self.read = draw.function("png.read()", **facts)
         self.write = draw.function("png.write()", **facts)
         self.run = draw.function(
-            "png.read()..png.write()", members=(self.read, self.write), inputs=((0, 0), (1, 1)), **facts
+            "png.read()..png.write()",
+            members=(self.read, self.write) if fed else (),
+            inputs=((0, 0), (1, 1)),
+            **facts,
         )
         draw.shape(self.read, "arg0", "Buffer", bytes_mean=1000)
         draw.shape(self.read, "return", between)
@@ -100,3 +103,33 @@ def test_a_second_first_call_begins_another_call_of_the_run() -> None:
             call = draw.run(piped.read, ms=3.0, parent=before, kind="call")
             before = draw.run(piped.show, ms=0.05, parent=call, kind="resume", first=first)
     assert piped.analyse().graph.units[piped.run].calls == 8
+
+
+def _rendering(**home: object) -> tuple[Piped, int]:
+    """The first call is given a function that its module knows by name; the second stays away."""
+    piped = Piped(between="string", fed=False)
+    draw = piped.draw
+    run = draw.function(
+        "png.read()", parent=piped.show, at_init=False, kind="kernel", position="free", members=(piped.read,),
+        inputs=((0, 0),),
+    )  # fmt: skip
+    draw.shape(piped.read, "arg1", "function")
+    draw.capture(run, "App", **home)
+    piped.serve()
+    return piped, run
+
+
+def test_a_name_of_the_module_need_not_travel() -> None:
+    piped, run = _rendering()
+    analysis = piped.analyse()
+    assert analysis.mobilities[run].refusals == ()
+    assert analysis.mobilities[run].arguments == ("Buffer",)
+    assert [capture.name for capture in analysis.recording.captures[run]] == ["App"]
+
+
+def test_a_name_that_another_module_may_assign_does() -> None:
+    piped, run = _rendering(home=(0, "App"))
+    piped.draw.capture(0, "App", kind="let", reassigned=True)
+    analysis = piped.analyse()
+    assert run not in analysis.graph.units
+    assert [refusal.cause for refusal in analysis.mobilities[piped.read].refusals] == ["argument-unsendable"]

@@ -123,6 +123,20 @@ def test_a_call_that_is_gone_is_not_found() -> None:
 TWO = "const a = make(), b = make();\n"
 
 
+def test_names_of_the_module_stay_with_the_call() -> None:
+    before = "go(async (x) => { use(a.one(x.y, App)); });\nfunction App() {}\n"
+    view = view_of(TWO + before)
+    run, *_ = kernel_runs(view.parsed, view.scopes, view.functions)
+    order = HandlerOrder("k", run.key, "app.js", run.name, "stage1", run.start, run.end, (), "await")
+    decisions = decide(Orders({"app.js": FileOrders(handlers=[order])}, ()), {"app.js": view}, {})
+    change = rewrite_file(view, FileOrders(handlers=[order]), decisions.moves, Path("/app"))
+    assert Outcome(decisions, change).body == (
+        f"{HEAD} $kernel1 = $pt.kernel('k', $kernel1); {TWO}"
+        "go(async (x) => { use(await $kernel1(x.y)); });\nfunction App() {}\n"
+        "function $kernel1($in1) { return a.one($in1, App); }\n"
+    )
+
+
 def _cut_run(text: str, wait: str = "async", name: str = "a.one()..b.two()") -> str:
     body = cut(TWO + text, wait, name).body
     head = f"{HEAD} $kernel1 = $pt.kernel('{name}', $kernel1); {TWO}"

@@ -35,4 +35,13 @@ function print(drawing) {
   return `${drawing.text} ${digest({ text: drawing.text }).sum}`;
 }
 
-module.exports = { digest, draw, print };
+/** @param {Function} type @param {object} props */
+const element = (type, props) => ({ type, props });
+
+/** @param {{type: Function, props: any}} given */
+function render({ type, props }) {
+  digest({ text: props.text });
+  return type(props);
+}
+
+module.exports = { digest, draw, element, print, render };

@@ -15,7 +15,7 @@ const get = (path) => new Promise((resolve, reject) => {
 
 async function user(name) {
   for (let i = 0; i < 8; i += 1) {
-    for (const path of ['plain', 'awaited', 'steps', 'counted', 'shown', 'drawn', 'nested']) await get(`/${path}?text=${name}${i}`);
+    for (const path of ['plain', 'awaited', 'steps', 'counted', 'shown', 'drawn', 'nested', 'rendered']) await get(`/${path}?text=${name}${i}`);
     await get('/plain?text=bad');
     await get('/awaited?text=bad');
     await get('/shown?text=bad');

@@ -70,5 +70,13 @@ router.get('/nested', (request, response) => {
   response.end(heavy.print(heavy.draw(request.text)));
 });
 
+// A function of the module is given to the calls.
+function Page({ text }) {
+  return `<p>${text} ${heavy.digest({ text }).sum}</p>`;
+}
+router.get('/rendered', (request, response) => {
+  response.end(heavy.render(heavy.element(Page, { text: request.text })));
+});
+
 const server = http.createServer((request, response) => router.handle(request, response));
 server.listen(Number(process.env.PORT ?? 0), '127.0.0.1');
