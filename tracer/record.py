@@ -135,20 +135,20 @@ def _write(
     claim = following.claim_of(candidate)
     status = following.process.returncode
     spool = read_spool(candidate.directory / "spool")
-    _refuse_empty(spool, ending, status, read_taken(following.run.listening))
+    for profile in candidate.directory.glob("profile.*.json"):
+        _add_profile(following, candidate, profile)
+    inspected = candidate.inspection.stats if candidate.inspection else {}
+    inspected = inspected or candidate.own_stats
+    # On a full disk the agent cannot even write how much it lost.
+    lost = max(spool.lost_records, int(inspected.get("lost") or 0))
+    _refuse_empty(spool, lost, ending, status, read_taken(following.run.listening))
     transformer.save_ids()
-    for path in candidate.directory.glob("profile.*.json"):
-        _add_profile(following, candidate, path)
     app_root = Path(claim.app_root)
     name = options.name or app_name(app_root)
     path = options.output or default_output(name, created)
     ids = process_ids(spool)
     listeners = following.listeners()
     by_itself = ending is Ending.BY_ITSELF
-    inspected = candidate.inspection.stats if candidate.inspection else {}
-    inspected = inspected or candidate.own_stats
-    # On a full disk the agent cannot even write how much it lost.
-    lost = max(spool.lost_records, int(inspected.get("lost") or 0))
     partial = _partial_reason(spool, lost, ending)
     meta: dict[str, Any] = {
         "tool_version": __version__,
@@ -285,9 +285,14 @@ def _nothing_ran(following: Following, candidate: Candidate | None, ending: Endi
     )
 
 
-def _refuse_empty(spool: SpoolTables, ending: Ending, status: int, taken: str | None) -> None:
-    """Raise when the application ended before anything but its initialisation ran."""
+def _refuse_empty(spool: SpoolTables, lost: int, ending: Ending, status: int, taken: str | None) -> None:
+    """Raise when nothing but the initialisation was recorded: the application ended too early, or no record fitted."""
     several = len(spool.process["kind"]) > 1
+    if lost and all(kind == "init" for kind in spool.chain["kind"]):
+        raise PipetraceError(
+            f"Nothing could be recorded: {lost} records could not be written to {tempfile.gettempdir()} (disk full?); "
+            "free some space, or name another directory with TMPDIR."
+        )
     if ending is not Ending.BY_ITSELF or several or any(kind != "init" for kind in spool.chain["kind"]):
         return
     if status != 0:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from pipetrace.errors import PipetraceError
 
 CANDIDATES = 4
 """How many packages can be tried as the application (wrappers come first)."""
@@ -36,15 +39,25 @@ class AppProcess:
 
 
 class RunDirectory:
-    """A private temporary directory; removed by ``close``."""
+    """A private temporary directory; removed by ``close``. Raises PipetraceError where it cannot be made."""
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="pipetrace-")).resolve()
-        self.listening = self.path / "listening.jsonl"
-        self.apps = [self.path / f"app.{number}" for number in range(CANDIDATES)]
-        for app in self.apps:
-            (app / "spool").mkdir(parents=True)
-        (self.path / "run.json").write_text(json.dumps(options), encoding="utf-8")
+        try:
+            self.path = Path(tempfile.mkdtemp(prefix="pipetrace-")).resolve()
+            self.listening = self.path / "listening.jsonl"
+            self.apps = [self.path / f"app.{number}" for number in range(CANDIDATES)]
+            for app in self.apps:
+                (app / "spool").mkdir(parents=True)
+            (self.path / "run.json").write_text(json.dumps(options), encoding="utf-8")
+            alive = self.path / "alive"
+            os.mkfifo(alive, 0o600)
+        except OSError as error:
+            raise PipetraceError(
+                f"The recorder has no place for temporary files ({error.strerror}); free some space, or name a directory "
+                "that can be written to with TMPDIR."
+            ) from None
+        # It can be opened for writing as long as this process lives, however it ends.
+        self._alive = os.open(alive, os.O_RDWR | os.O_NONBLOCK)
         self._events = self.path / "events.jsonl"
         self._read = 0
         self.processes: list[AppProcess] = []
@@ -88,6 +101,9 @@ class RunDirectory:
 
     def close(self) -> None:
         """Remove the directory."""
+        if self._alive >= 0:
+            os.close(self._alive)
+            self._alive = -1
         shutil.rmtree(self.path, ignore_errors=True)
 
     def _note(self, event: dict[str, Any]) -> None:

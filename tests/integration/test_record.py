@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shlex
+import shutil
 import signal
 import socket
 import stat
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -231,6 +235,118 @@ def test_ctrl_c_keeps_the_data(place: Place, mode: str, signals: int) -> None:
         assert trace.meta["ended"] == "interrupted"
 
 
+def test_ctrl_c_twice_at_once_keeps_the_data(place: Place) -> None:
+    process = place.start("-o", "t.duckdb", "node", "server.js", "deaf")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "up\n"
+    for _ in range(2):
+        process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    with place.trace() as trace:
+        assert trace.meta["ended"] == "interrupted"
+        assert trace.info.init_end_ns is not None
+
+
+def test_the_application_outlives_a_recorder_that_was_killed(place: Place) -> None:
+    place.write("late.js", "exports.late = 'late';")
+    place.write(
+        "server.js",
+        """
+        const http = require('http');
+        let count = 0;
+        const server = http.createServer((req, res) => {
+          count += 1;
+          if (req.url === '/late') return res.end(require('./late.js').late);
+          if (req.url === '/end') process.exit(0);
+          res.end('answer ' + count);
+        });
+        server.listen(0, '127.0.0.1', () => console.log(server.address().port, process.pid));
+        """,
+    )
+    recorder = place.start("-o", "t.duckdb", "node", "server.js")
+    assert recorder.stdout is not None
+    port, pid = map(int, recorder.stdout.readline().split())
+
+    def ask(path: str) -> bytes:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+            found: bytes = answer.read()
+            return found
+
+    def records() -> bool:
+        links = [link.readlink() for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()]
+        return any(link.suffix == ".bin" for link in links)
+
+    try:
+        assert ask("/") == b"answer 1"
+        assert records()
+        recorder.kill()
+        recorder.wait()
+        assert ask("/late") == b"late"
+        wait_for(lambda: not records(), 20.0)
+        assert not records()
+        assert ask("/") == b"answer 3"
+        begun = time.monotonic()
+        with pytest.raises(OSError):
+            ask("/end")
+        wait_for(lambda: not Path(f"/proc/{pid}/fd").exists(), 10.0)
+        # Nobody waits for the recorder to take the profile.
+        assert time.monotonic() - begun < 2.5
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        assert recorder.stderr is not None
+        recorder.stdout.close()
+        recorder.stderr.close()
+        for left in place.tmp.glob("pipetrace-*"):
+            shutil.rmtree(left)
+
+
+@pytest.mark.parametrize(("blocks", "some"), [(1000, True), (8, False)])
+def test_a_full_disk_is_said_and_harms_nobody(place: Place, blocks: int, some: bool) -> None:
+    # A limit of the size of files stands for the disk: the application's records do not fit, the trace does.
+    place.write("busy.js", MANY + "process.on('exit', () => console.log('done'));")
+    done = place.record("-o", "t.duckdb", "sh", "-c", f"ulimit -f {blocks}; exec node busy.js 60000 | cat")
+    assert done.stdout == "done\n", done.stderr
+    assert "records could not be written" in done.stderr
+    assert (done.returncode, done.stderr.startswith("pipetrace: Nothing could be recorded: ")) == (
+        int(not some),
+        not some,
+    )
+    assert (place.root / "t.duckdb").exists() == some
+    if some:
+        assert "The trace is partial: " in done.stderr
+        with place.trace() as trace:
+            assert not trace.info.complete
+            assert trace.info.lost_records > 0
+            assert trace.sql("select count(*) > 0 from invocation where kind = 'handler'").fetchall() == [(True,)]
+
+
+def test_no_place_for_temporary_files_is_one_sentence(place: Place) -> None:
+    argv = " ".join(shlex.quote(word) for word in place.argv(["-o", "t.duckdb", "node", "server.js"]))
+    done = subprocess.run(
+        ["sh", "-c", f"ulimit -f 0; exec {argv}"], cwd=place.root, env=place.env, capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("pipetrace: The recorder has no place for temporary files (")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_trace_that_does_not_fit_is_one_sentence(place: Place) -> None:
+    argv = " ".join(shlex.quote(word) for word in place.argv([*load(3), "-o", "t.duckdb", "node", "server.js"]))
+    done = subprocess.run(
+        ["sh", "-c", f"ulimit -f 100; exec {argv}"], cwd=place.root, env=place.env, capture_output=True, text=True,
+        timeout=90, check=False, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stdout == "up\n"
+    assert [line.partition(" (")[0] for line in done.stderr.splitlines()] == ["pipetrace: t.duckdb cannot be written"]
+    assert "Traceback" not in done.stderr
+    assert not list(place.root.glob("*t.duckdb*"))
+    assert place.left_over() == []
+
+
 def test_sigterm_to_the_recorder_keeps_the_data_too(place: Place) -> None:
     process = place.start("-o", "t.duckdb", "-q", "node", "server.js")
     assert process.stdout is not None
@@ -379,7 +495,9 @@ req.write('in-a-');
 req.end('body');
 """,
     )
-    done = place.record("--capture-requests", "--on-port", "node talk.js", "-o", "t.duckdb", "--memory", "full", "node", "servers.js")
+    done = place.record(
+        "--capture-requests", "--on-port", "node talk.js", "-o", "t.duckdb", "--memory", "full", "node", "servers.js"
+    )
     assert done.returncode == 0, done.stderr
     file = place.root / "t.requests.jsonl"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -395,9 +513,7 @@ req.end('body');
 
 
 def test_the_number_of_captured_requests_is_bounded(place: Place) -> None:
-    done = place.record(
-        *load(8), "--capture-requests", "--max-requests", "3", "-o", "t.duckdb", "node", "server.js"
-    )
+    done = place.record(*load(8), "--capture-requests", "--max-requests", "3", "-o", "t.duckdb", "node", "server.js")
     assert "Only the first 3 requests were captured; --max-requests keeps more." in done.stderr
     assert len((place.root / "t.requests.jsonl").read_text().splitlines()) == 3
     with place.trace() as trace:

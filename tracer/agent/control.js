@@ -21,12 +21,15 @@ const { performance } = require('perf_hooks');
 const { sampling } = require('./figures.js');
 const { quietly } = require('./quietly.js');
 const { onExit } = require('./ending.js');
+const { isGone } = require('./recorder.js');
 const { state } = require('./state.js');
 const { declare } = require('./variables.js');
 
 const HOLD_MS = 5000;
 const EXIT_MS = 3000;
 const STOP_MS = 100;
+/** Of these intervals, after how many it is looked whether the recorder lives. */
+const LOOKS = 10;
 /** As in tracer/inspection.py, which says why. */
 const PROFILE_US = 2000;
 const FIRST_MS = 3000;
@@ -58,7 +61,15 @@ function control(run, directory) {
   }
 
   const stopFile = path.join(run, 'stop');
+  let ticks = 0;
   const timer = setInterval(() => {
+    if (++ticks % LOOKS === 0 && isGone(run)) {
+      // Nobody will read what would be written.
+      stop();
+      profile.drop();
+      state.spool.close();
+      return;
+    }
     // The first process is told over the protocol.
     if (profile === remote || !fs.existsSync(stopFile)) return;
     stop();
@@ -162,9 +173,11 @@ function remoteProfile(run) {
       }
       return attached;
     },
+    /** The recorder is gone. */
+    drop: close,
     end() {
       ending = true;
-      if (attached && !released && notify) {
+      if (attached && !released && notify && !isGone(run)) {
         notify('');
         wait(() => released, EXIT_MS);
       }
@@ -229,12 +242,12 @@ function ownProfile(directory, stats) {
   } catch {
     session = null;
   }
-  return {
-    end() {
-      if (session === null) return;
-      fetch();
-      session.disconnect();
-      session = null;
-    },
-  };
+  function end() {
+    if (session === null) return;
+    fetch();
+    session.disconnect();
+    session = null;
+  }
+
+  return { end, drop: end };
 }

@@ -13,6 +13,7 @@
 const fs = require('fs');
 const path = require('path');
 const { isMainThread } = require('worker_threads');
+const { isGone } = require('./recorder.js');
 
 const CANDIDATES = 4;
 
@@ -37,6 +38,7 @@ function begin(run) {
     note(run, { event: 'old', version: process.version });
     return;
   }
+  if (isGone(run)) return;
   const inherited = process.env.PIPETRACE_DIR;
   const options = JSON.parse(fs.readFileSync(path.join(run, 'run.json'), 'utf8'));
   const entry = entryScript();
