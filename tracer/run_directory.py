@@ -53,8 +53,8 @@ class RunDirectory:
             os.mkfifo(alive, 0o600)
         except OSError as error:
             raise PipetraceError(
-                f"The recorder has no place for temporary files ({error.strerror}); free some space, or name a directory "
-                "that can be written to with TMPDIR."
+                f"The recorder has no place for temporary files ({error.strerror}); free some space, or name a "
+                "directory that can be written to with TMPDIR."
             ) from None
         # It can be opened for writing as long as this process lives, however it ends.
         self._alive = os.open(alive, os.O_RDWR | os.O_NONBLOCK)
