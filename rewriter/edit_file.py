@@ -9,6 +9,7 @@ from typing import Any
 
 from pipetrace.javascript.kernel_runs import KernelRun
 from pipetrace.rewriter.bindings import makes_objects, register_bindings
+from pipetrace.rewriter.closures import Marks, watch_closures
 from pipetrace.rewriter.constants import watch_changes
 from pipetrace.rewriter.context import FileContext
 from pipetrace.rewriter.decide import Move
@@ -75,8 +76,10 @@ def rewrite_file(
     context = FileContext(view)
     if moves:
         _carry_out(context, orders, moves)
-        if constants:
-            watch_changes(context, constants, apart, _cut_out(view, moves))
+        replaced = _cut_out(view, moves)
+        marks = Marks(context, orders, moves)
+        watch_changes(context, orders, marks, constants, apart, replaced)
+        watch_closures(context, marks, replaced)
         if context.touched or makes_objects(view):
             register_bindings(context)
         if context.touched:

@@ -132,7 +132,7 @@ def _touch(context: FileContext, location: str, reference: Reference, wrapped: s
     touch = context.call("touch", context.string(location))
     text = view.text[reference.start : reference.end]
     if reference.mode == "r":
-        statement = _statement_beginning_with(view, identifier)
+        statement = statement_beginning_with(view, identifier)
         if statement is not None:
             # A parenthesis at the start of a statement would continue a line that has no semicolon.
             if id(statement) not in wrapped:
@@ -150,7 +150,7 @@ def _touch(context: FileContext, location: str, reference: Reference, wrapped: s
         start, end = node.right.range
         surgery.wrap(location, start, end, f"({touch}, ", ")")
         return
-    statement = _statement_beginning_with(view, node)
+    statement = statement_beginning_with(view, node)
     if statement is None:
         surgery.wrap(location, node.range[0], node.range[1], f"({touch}, ", ")")
     elif id(statement) not in wrapped:
@@ -175,7 +175,7 @@ def _reads_steady(view: FileView, reference: Reference, names: tuple[str, ...]) 
     return not changes
 
 
-def _statement_beginning_with(view: FileView, node: Node) -> Node | None:
+def statement_beginning_with(view: FileView, node: Node) -> Node | None:
     """Return the expression statement whose text begins with `node`."""
     start = node.range[0]
     for outer in view.ancestors(node):

@@ -60,6 +60,17 @@ class InitialOrder:
     line: int
 
 
+@dataclass(frozen=True, slots=True)
+class RanOrder:
+    """A function that ran as a handler after initialisation, moved or not."""
+
+    key: str
+    start: int
+    end: int
+    arguments: tuple[str, ...]
+    """Classes of its arguments, as far as they were seen."""
+
+
 @dataclass(slots=True)
 class FileOrders:
     """All orders for one file, in the sequence of the plan."""
@@ -68,6 +79,9 @@ class FileOrders:
     guards: list[GuardOrder] = field(default_factory=list)
     sources: list[SourceOrder] = field(default_factory=list)
     initials: list[InitialOrder] = field(default_factory=list)
+    ran: list[RanOrder] = field(default_factory=list)
+    held: dict[tuple[str, int], str] = field(default_factory=dict)
+    """State in variables of functions: name and line of the declaration → location."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +128,13 @@ def orders_of(plan: Mapping[str, Any]) -> Orders:
                     (handler.get("wait") or "none") if handler.get("form") == "kernel" else "",
                 )
             )
+        if handler.get("form") != "kernel":
+            of(handler["file"]).ran.append(
+                RanOrder(handler["key"], handler["start"], handler["end"], tuple(handler.get("arguments") or ()))
+            )
+    for state in plan.get("state", ()):
+        if state["class"] == "state" and state["file"]:
+            of(state["file"]).held[(state["name"], state["line"])] = state["id"]
     for guard in plan.get("guards", ()):
         of(guard["file"]).guards.append(
             GuardOrder(

@@ -19,11 +19,13 @@ const MOST_OBJECTS = 20000;
 const recalled = new Set();
 /** @type {WeakMap<object, Set<string>> | null} locations by object */
 let parts = null;
+/** The same of what is state, which other guards watch. @type {WeakMap<object, Set<string>> | null} */
+let stateParts = null;
 
-/** @param {any} value @returns {boolean} true if it is a collection or an object of the program, and no resource */
+/** @param {any} value @returns {boolean} true if it is a collection, an object or a function of the program, and no resource */
 function isData(value) {
-  return typeof value === 'object' && value !== null && !types.isProxy(value) && !types.isModuleNamespaceObject(value)
-    && !types.isPromise(value) && typeof value.on !== 'function';
+  return ((typeof value === 'object' && value !== null) || typeof value === 'function') && !types.isProxy(value)
+    && !types.isModuleNamespaceObject(value) && !types.isPromise(value) && typeof value.on !== 'function';
 }
 
 /** @param {any} value */
@@ -32,16 +34,17 @@ function isCollection(value) {
     || types.isDate(value) || ArrayBuffer.isView(value) || value instanceof URLSearchParams;
 }
 
-/** @param {import('./plan.js').Plan} plan @returns {WeakMap<object, Set<string>>} */
-function partsOf(plan) {
+/** @param {Iterable<string>} locations @returns {WeakMap<object, Set<string>>} */
+function partsOf(locations) {
   /** @type {WeakMap<object, Set<string>>} */
   const found = new WeakMap();
+  const libraries = program.libraryExports();
   let left = MOST_OBJECTS;
-  for (const location of plan.constants.keys()) {
+  for (const location of locations) {
     const waiting = [program.valueOf(location)];
     while (waiting.length > 0 && left > 0) {
       const value = waiting.pop();
-      if (!isData(value)) continue;
+      if (!isData(value) || libraries.has(value)) continue;
       const known = found.get(value);
       if (known?.has(location)) continue;
       left -= 1;
@@ -62,36 +65,73 @@ function partsOf(plan) {
  * @param {V} value whose content is about to be changed; undefined if the variable is
  * @param {string} location of the variable through which it is reached
  * @param {boolean} byMethod by a method, which changes it only if it is a collection of the language
+ * @param {boolean} made by the start: a variable of a function led to it
  * @returns {V}
  */
-function changes(value, location, byMethod) {
+function changes(value, location, byMethod, made) {
   const { plan, role } = context;
-  if (byMethod && !isCollection(value)) return value;
-  if (role === 'local' || plan === null || plan.constants.size === 0 || inInit()) return value;
-  // A stage with state of its own may reach it through a name that is a constant itself, and then it is as recorded.
-  if (role === 'stage' && plan.ownsState(context.stage)) return value;
-  const locations = new Set(plan.constants.has(location) ? [location] : []);
-  if (typeof value === 'object' && value !== null) {
-    parts ??= partsOf(plan);
-    for (const one of parts.get(value) || []) locations.add(one);
+  if (role === 'local' || plan === null) return value;
+  const isObject = (typeof value === 'object' && value !== null) || typeof value === 'function';
+  if (role === 'stage') {
+    // A stage with state of its own may reach it through a name that is a constant itself, and then it is as recorded.
+    if (context.ownsState) return value;
+    const ofStart = isObject && (made || (context.initOver && program.isOfStart(/** @type {any} */ (value))));
+    if (!ofStart && !(plan.constants.has(location) && (value === undefined || isObject))) return value;
+    if ((byMethod && !isCollection(value)) || inInit()) return value;
+    throw violations.report(errors.changedConstant(location, currentHandler(), context.stage));
   }
-  for (const one of locations) change(plan, one);
+  if (!context.initOver || (byMethod && !isCollection(value))) return value;
+  if (made && isObject) closed(location, false);
+  if (plan.constants.size === 0) return value;
+  if (isObject) {
+    parts ??= partsOf(plan.constants.keys());
+    const known = parts.get(/** @type {any} */ (value));
+    if (known !== undefined) {
+      stateParts ??= partsOf(plan.tied);
+      if (stateParts.has(/** @type {any} */ (value))) return value;
+      for (const one of known) change(plan, one);
+    }
+  }
+  if (plan.constants.has(location)) change(plan, location);
   return value;
+}
+
+/** @returns {boolean} true while the program starts, where what it makes now has a copy on other stages */
+function starting() {
+  if (context.role === 'stage') return !context.ownsState && inInit();
+  return context.role === 'entry' && !context.initOver;
+}
+
+/** @param {string} location of a variable that the start made @param {boolean} isState the recording saw it changed, on the entry stage */
+function closed(location, isState) {
+  if (inInit()) return;
+  const { plan, role } = context;
+  if (role === 'stage') {
+    if (isState) throw violations.report(errors.touchedState(location, 'entry', currentHandler(), context.stage));
+    throw violations.report(errors.changedConstant(location, currentHandler(), context.stage));
+  }
+  if (isState || plan === null) return;
+  for (const id of plan.moved.keys()) recall(plan, location, id);
 }
 
 /** @param {import('./plan.js').Plan} plan @param {string} location */
 function change(plan, location) {
   const users = plan.constants.get(location) || [];
   if (users.length === 0) return;
-  if (context.role === 'stage') throw violations.report(errors.changedConstant(location, currentHandler(), context.stage));
-  for (const id of users) {
-    const handler = plan.moved.get(id);
-    if (handler === undefined || recalled.has(id)) continue;
-    if (plan.ownsState(handler.stage)) throw violations.report(errors.changedConstant(location, id, context.stage));
-    recalled.add(id);
-    violations.note(`${location} is changed, which the recording never saw; ${id} runs on the entry stage from now on. `
-      + 'Record this path and make a plan again.');
-  }
+  for (const id of users) recall(plan, location, id);
 }
 
-module.exports = { changes, recalled };
+/** @param {import('./plan.js').Plan} plan @param {string} location that has changed @param {string} id of a handler that may use it */
+function recall(plan, location, id) {
+  const handler = plan.moved.get(id);
+  if (handler === undefined || recalled.has(id)) return;
+  if (plan.ownsState(handler.stage)) {
+    if (plan.constants.has(location)) throw violations.report(errors.changedConstant(location, id, context.stage));
+    return;
+  }
+  recalled.add(id);
+  violations.note(`${location} is changed, which the recording never saw; ${id} runs on the entry stage from now on. `
+    + 'Record this path and make a plan again.');
+}
+
+module.exports = { changes, closed, recalled, starting };

@@ -15,6 +15,8 @@ const context = {
   /** @type {Role} */
   role: 'local',
   stage: 'entry',
+  /** The stage has state of its own. */
+  ownsState: false,
   /** Number of this replica within its stage. */
   replica: 0,
   /** The staged directory. */

@@ -249,6 +249,7 @@ function become(makeTransport, entryFile, env) {
     for (const tell of awaited.get(index) || []) tell(index);
     awaited.delete(index);
   });
+  init.writeChance();
   init.whenInitOver(false, () => {
     context.initOver = true;
     const plan = /** @type {import('./plan.js').Plan} */ (context.plan);

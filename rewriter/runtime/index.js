@@ -3,7 +3,7 @@
 'use strict';
 
 const { context } = require('./context.js');
-const { changes } = require('./constants.js');
+const { changes, closed, starting } = require('./constants.js');
 const { state, touch } = require('./guards.js');
 const { factory, kernel, lift, wrap } = require('./handlers.js');
 const { initial } = require('./init.js');
@@ -80,9 +80,19 @@ class File {
     touch(location);
   }
 
-  /** @template V @param {V} value @param {string} location @param {boolean} [byMethod] @returns {V} */
-  changes(value, location, byMethod) {
-    return changes(value, location, byMethod === true);
+  /** @template V @param {V} value @param {string} location @param {boolean} [byMethod] @param {boolean} [ofStart] @returns {V} */
+  changes(value, location, byMethod, ofStart) {
+    return changes(value, location, byMethod === true, ofStart === true);
+  }
+
+  /** @returns {boolean} true while the program starts, where what it makes now has a copy on other stages */
+  starting() {
+    return starting();
+  }
+
+  /** @param {string} location of a variable that the start made, and that is about to be changed @param {boolean} [isState] or used */
+  closed(location, isState) {
+    closed(location, isState === true);
   }
 
   /** @param {string} id @param {any} fn @returns {any} */

@@ -4,7 +4,9 @@
 
 const { pathToFileURL } = require('node:url');
 const fs = require('node:fs');
+const chance = require('./chance.js');
 const { context } = require('./context.js');
+const { moduleKey } = require('./program.js');
 const { Session } = require('./session.js');
 const { Reader, decode } = require('./codec/decode.js');
 const { encode } = require('./codec/encode.js');
@@ -66,6 +68,20 @@ function accept(list) {
   for (const [name, tokens] of list) given.set(name, tokens);
 }
 
+/** Under which the values of chance go to the other stages; no file has this name. */
+const CHANCE = ':chance';
+
+/** Of the entry: writes down what the start gets by chance. */
+function writeChance() {
+  values.set(CHANCE, chance.write(moduleKey));
+}
+
+/** Of a stage: gives its start what the entry's got. */
+function repeatChance() {
+  const tokens = given.get(CHANCE);
+  if (tokens) chance.repeat(moduleKey, fromTokens(tokens));
+}
+
 /** @param {string} name @param {(tokens: Tokens) => void} tell called once the entry has the value */
 function whenKnown(name, tell) {
   if (values.has(name)) tell(toTokens(values.get(name)));
@@ -79,13 +95,17 @@ function whenKnown(name, tell) {
 function whenInitOver(patient, over) {
   const immediate = setImmediate(() => {
     if (process.mainModule) {
+      chance.stop();
       over();
       return;
     }
     // A module of ECMAScript: importing it again gives the evaluation that is under way.
-    import(pathToFileURL(fs.realpathSync(String(process.argv[1]))).href).then(() => setImmediate(over), () => undefined);
+    import(pathToFileURL(fs.realpathSync(String(process.argv[1]))).href).then(() => setImmediate(() => {
+      chance.stop();
+      over();
+    }), () => undefined);
   });
   if (!patient) immediate.unref();
 }
 
-module.exports = { initial, collect, accept, whenKnown, whenInitOver, toTokens, fromTokens };
+module.exports = { initial, collect, accept, writeChance, repeatChance, whenKnown, whenInitOver, toTokens, fromTokens };

@@ -31,11 +31,17 @@ class Plan {
     }
     /** @type {Map<string, string>} stage that owns a location */
     this.owners = new Map();
-    for (const state of json.state || []) this.owners.set(state.id, state.owner);
+    /** @type {Set<string>} what is state: only where it lives anybody may touch it */
+    this.tied = new Set();
+    for (const state of json.state || []) {
+      this.owners.set(state.id, state.owner);
+      if (state.class === 'state' || state.class === 'resource') this.tied.add(state.id);
+    }
     /** @type {Map<string, Set<PropertyKey>>} properties of guarded objects that every stage may read */
     this.reads = new Map();
     for (const guard of json.guards || []) {
       this.owners.set(guard.location, guard.owner);
+      this.tied.add(guard.location);
       if (guard.reads && guard.reads.length > 0) this.reads.set(guard.location, new Set(guard.reads));
     }
     /** @type {Map<string, string[]>} moved handlers that may use something that nothing was seen to change */

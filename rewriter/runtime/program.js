@@ -247,6 +247,20 @@ function pathOf(object) {
   return find(index, object);
 }
 
+/** @returns {Set<any>} what libraries and Node export, which is not the application's */
+function libraryExports() {
+  const found = new Set(BUILTINS.map((name) => require(`node:${name}`)));
+  for (const [file, module] of Object.entries(require.cache)) {
+    if (file.includes(`${path.sep}node_modules${path.sep}`)) found.add(module?.exports);
+  }
+  return found;
+}
+
+/** @param {object} object @returns {boolean} true if it has been there since initialisation, so that other stages have it too */
+function isOfStart(object) {
+  return index !== null && index.has(object);
+}
+
 /**
  * As pathOf, for prototypes: looks again when the program has grown since, because asynchronous initialisation goes on
  * after the index was built. Other objects are not named then: what was made later is not the same everywhere.
@@ -298,5 +312,5 @@ function signature(value) {
 }
 
 module.exports = {
-  addBindings, addServer, addAnswerer, servers, handlerValues, stateValues, stubbed, buildIndex, valueOf, pathOf, pathOfPrototype, resolve, signature,
+  addBindings, moduleKey, addServer, addAnswerer, servers, handlerValues, stateValues, stubbed, buildIndex, valueOf, libraryExports, isOfStart, pathOf, pathOfPrototype, resolve, signature,
 };

@@ -38,6 +38,7 @@ function becomeThread(plan, description) {
   context.role = 'stage';
   context.plan = plan;
   context.stage = description.stage;
+  context.ownsState = plan.ownsState(description.stage);
   context.replica = description.replica;
   prepare();
   require('./upstream.js').become((onBatch) => threadTransport.connect(description, onBatch), { thread: true, ...description });
@@ -64,6 +65,7 @@ function becomeProcess(plan, entryFile) {
   if (!nats) throw errors.badTransport(transport);
   context.role = 'stage';
   context.stage = stage;
+  context.ownsState = plan.ownsState(stage);
   prepare();
   require('./transport/nats.js').becomeStage(transport);
 }

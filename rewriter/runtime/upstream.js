@@ -153,6 +153,7 @@ function become(connect, facts) {
   yieldToEntry();
   open(connect((batch) => upstream().receive(batch)));
   init.accept(facts.initial);
+  init.repeatChance();
   const send = (/** @type {Message} */ message) => upstream().send(message);
   isolation.isolate({
     listen(index) {

@@ -89,6 +89,8 @@ class _Client:
     def __init__(self, ports: dict[str, int]) -> None:
         self._ports = ports
         self._web: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._answered = False
+        """The connection for HTTP has had an answer."""
         self._tcp: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         self._udp: _Datagrams | None = None
 
@@ -130,7 +132,7 @@ class _Client:
         try:
             return (await asyncio.wait_for(self.pipeline([ask]), _WAIT_S))[0]
         except TimeoutError:
-            self._web = None
+            self._web, self._answered = None, False
             return Answer("", end="late")
 
     async def pipeline(self, asks: Sequence[Ask]) -> list[Answer]:
@@ -146,10 +148,16 @@ class _Client:
                 self._web[1].write(_wire(ask))
             for _ in asks[len(found) :]:
                 answer, stays = await _read(self._web[0])
+                if answer.end == "cut" and not answer.status and self._answered:
+                    # A server closes a connection that was idle for long, as this machine may have made it.
+                    self._web[1].close()
+                    self._web, self._answered = None, False
+                    break
+                self._answered = True
                 found.append(answer)
                 if not stays:
                     self._web[1].close()
-                    self._web = None
+                    self._web, self._answered = None, False
                     break
         return found
 

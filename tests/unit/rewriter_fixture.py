@@ -15,6 +15,7 @@ from pipetrace.rewriter.orders import (
     HandlerOrder,
     InitialOrder,
     Orders,
+    RanOrder,
     SourceOrder,
     StateOrder,
 )
@@ -71,6 +72,8 @@ def rewritten(
     sources: tuple[str, ...] = (),
     states: tuple[StateOrder, ...] = (),
     constants: tuple[str, ...] = (),
+    ran: tuple[RanOrder, ...] = (),
+    held: dict[tuple[str, int], str] | None = None,
     elsewhere: bool = False,
 ) -> Outcome:
     """Rewrite one file, moving the functions named; with `elsewhere` the handler 'elsewhere' of another file, too."""
@@ -79,6 +82,8 @@ def rewritten(
         handlers=[order_for(view, name, captures) for name in moved],
         guards=list(guards),
         initials=list(initials),
+        ran=list(ran),
+        held=held or {},
     )
     for name in sources:
         found = order_for(view, name)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.rewriter_fixture import rewritten
+from pipetrace.javascript.functions import functions_of
+from pipetrace.rewriter.orders import RanOrder
+from tests.unit.rewriter_fixture import rewritten, view_of
 
 HEAD = "const $pt = require('@pipetrace/runtime').file('app.js');"
 
@@ -19,9 +21,12 @@ HEAD = "const $pt = require('@pipetrace/runtime').file('app.js');"
         ("return n.set(1, 2);", "return $pt.changes(n, 'app.js:n', true).set(1, 2);"),
         ("n.get(1).list.push(2);", "$pt.changes(n.get(1).list, 'app.js:n', true).push(2);"),
         ("n.get(1).level = 2;", "$pt.changes(n.get(1), 'app.js:n').level = 2;"),
-        ("n.make(1).level = 2;", "n.make(1).level = 2;"),
+        ("n.make(1).level = 2;", "$pt.changes(n.make(1), 'app.js:n@3').level = 2;"),
+        ("n?.a.push(1); delete n?.a;", "n?.a.push(1); delete n?.a;"),
+        ("({ v: n.a } = x);", "({ v: $pt.changes(n, 'app.js:n').a } = x);"),
+        ("Object.assign(n.a, x);", "Object.assign($pt.changes(n.a, 'app.js:n'), x);"),
         ("[n.a] = x;", "[$pt.changes(n, 'app.js:n').a] = x;"),
-        ("n = 1;", "($pt.changes(undefined, 'app.js:n'), n = 1);"),
+        ("n = 1;", "$pt.changes(undefined, 'app.js:n'), n = 1;"),
         ("return n++;", "return ($pt.changes(undefined, 'app.js:n'), n++);"),
         ("return n.get(1) + n.level + n.names.map(f);", "return n.get(1) + n.level + n.names.map(f);"),
         ("x.n = 1; const m = { n: 1 }; m.n = 2;", "x.n = 1; const m = { n: 1 }; m.n = 2;"),
@@ -33,10 +38,41 @@ def test_changes_are_told(use: str, after: str) -> None:
     assert outcome.body == f"{HEAD} let n = {{}};\nget($pt.handler('line:2', () => n.level));\non(() => {{ {after} }});\n"
 
 
-def test_what_the_module_itself_does_is_left_alone_and_what_nothing_moved_uses() -> None:
-    before = "const n = {};\nn.a = 1;\nconst own = [];\nget(() => n.a);\non(() => { own.push(1); });\n"
-    after = rewritten(before, "line:4", constants=("app.js:n",)).body
-    assert "changes" not in after
+def test_what_the_module_itself_does_is_left_alone() -> None:
+    before = "const n = {};\nn.a = 1;\nget(() => n.a);\n"
+    assert "changes" not in rewritten(before, "line:3", constants=("app.js:n",)).body
+
+
+@pytest.mark.parametrize(
+    ("use", "after"),
+    [
+        ("const o = {}; o.a = 1; o.b.c = 2;", "const o = {}; o.a = 1; $pt.changes(o.b, 'app.js:o@2').c = 2;"),
+        ("const o = s; o.a = 1;", "const o = s; $pt.changes(o, 'app.js:o@2').a = 1;"),
+        ("s().a = 1;", "$pt.changes(s(), 'app.js:2').a = 1;"),
+        ("for (const k of x) x[k] = 1;", "for (const k of x) x[k] = 1;"),
+        ("for (const k of s) k.a = 1;", "for (const k of s) $pt.changes(k, 'app.js:k@2').a = 1;"),
+        ("exports.a = 1; process.title = x;", "$pt.changes(exports, 'app.js:exports').a = 1; process.title = x;"),
+    ],
+)
+def test_an_object_that_a_function_did_not_make_may_be_the_programs(use: str, after: str) -> None:
+    outcome = rewritten(f"get(() => s);\nfunction on(x) {{ {use} }}\n", "line:1")
+    assert outcome.body == f"{HEAD} get($pt.handler('line:1', () => s));\nfunction on(x) {{ {after} }}\n"
+
+
+def test_what_a_class_changes_of_itself_is_watched_but_not_while_it_is_made() -> None:
+    before = "get(f);\nfunction f() {}\nclass A { static n = 0; #p = 0; constructor() { this.n = 1; } "
+    inside = "up() { this.#p += 1; A.n += 1; } }\n"
+    after = rewritten(before + inside, "f").body
+    assert "constructor() { this.n = 1; }" in after
+    assert "up() { $pt.changes(this, 'app.js:this@3').#p += 1; $pt.changes(A, 'app.js:A').n += 1; }" in after
+
+
+def test_what_was_seen_to_be_a_response_is_the_requests_own() -> None:
+    text = "get(f);\nfunction f(req, res, x) { res.statusCode = 1; x.a = 1; }\n"
+    function = functions_of(view_of(text).parsed)[1]
+    ran = RanOrder(function.handler_key, function.start, function.end, ("http.request", "http.response", "plain"))
+    after = rewritten(text, "f", ran=(ran,)).body
+    assert "{ res.statusCode = 1; $pt.changes(x, 'app.js:x@2').a = 1; }" in after
 
 
 def test_another_name_for_something_is_watched_too() -> None:
@@ -45,5 +81,31 @@ def test_another_name_for_something_is_watched_too() -> None:
     assert "{ $pt.changes(m, 'app.js:m').a = 1; $pt.changes(n, 'app.js:n', true).push(2); }" in after
 
 
-def test_without_constants_nothing_is_watched() -> None:
-    assert "changes" not in rewritten("let n = {};\nget(() => n);\non(() => { n.a = 1; });\n", "line:2").body
+def test_an_assignment_is_not_joined_to_the_line_before() -> None:
+    after = rewritten("let n = 0\nget(() => n)\non(() => {\n  work\n  n = 1\n})\n", "line:2", constants=("app.js:n",)).body
+    assert "  work\n  $pt.changes(undefined, 'app.js:n'), n = 1\n" in after
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("function make() { let n = 0; return () => ++n; }", "function make() { const $start1 = $pt.starting(); let n = 0; return () => ($start1 && $pt.closed('app.js:n@3'), ++n); }"),
+        ("const make = (n) => () => { work\n n = 2 };", "const make = (n) => { const $start1 = $pt.starting(); return ( () => { work\n $start1 && $pt.closed('app.js:n@3'), n = 2 }); };"),
+        ("const make = (n) => ({ up() { n += 1; } });", "const make = (n) => { const $start1 = $pt.starting(); return ( ({ up() { $start1 && $pt.closed('app.js:n@3'), n += 1; } })); };"),
+        ("const make = (n) => { const l = []; return () => l.push(n); }", "const l = []; return () => $pt.changes(l, 'app.js:l@3', true, $start1).push(n); }"),
+        ("function make(n) { 'use strict'; return () => n; }", "function make(n) { 'use strict'; return () => n; }"),
+    ],
+)  # fmt: skip
+def test_changes_of_variables_that_the_start_made_are_told(before: str, after: str) -> None:
+    outcome = rewritten(f"get(f);\nfunction f() {{}}\n{before}\n", "f")
+    assert after in outcome.body
+
+
+def test_uses_of_such_a_variable_that_is_state_are_told_and_those_of_a_handlers_own_are_not() -> None:
+    text = "get(f);\nfunction f() { let own = 0; on(() => { own += 1; }); }\nfunction make(n) { 'use strict'; return { get: () => n, of: () => ({ n }) }; }\n"
+    function = functions_of(view_of(text).parsed)[1]
+    ran = RanOrder(function.handler_key, function.start, function.end, ())
+    after = rewritten(text, "f", ran=(ran,), held={("n", 3): "app.js:n"}).body
+    assert "{ let own = 0; on(() => { own += 1; }); }" in after
+    assert "'use strict'; const $start1 = $pt.starting(); return" in after
+    assert "get: () => ($start1 && $pt.closed('app.js:n', true), n), of: () => ({ n: ($start1 && $pt.closed('app.js:n', true), n) })" in after

@@ -1,0 +1,54 @@
+'use strict';
+
+// `/there/N` does something in a function that is moved, `/here/N` on the entry. Only 0 is recorded; all others change what
+// the program's start made, each by another way.
+
+const http = require('node:http');
+const state = require('./state.js');
+const { Tally, tally, hit, made, counted, held, deepen } = state;
+
+const acts = {
+  nothing() {},
+  imported() { Tally.total += 1; },
+  ofClass() { Tally.add(1); },
+  hidden() { Tally.hide(1); },
+  ofFunction() { hit(); },
+  ofInstance() { tally.add(1); },
+  alias() { const t = tally; t.n += 1; },
+  variable() { made.inc(1); },
+  enclosed() { made.note(1); },
+  parameter() { counted.up(); },
+  argument() { deepen(held.inner); },
+  nested() { held.tally.add(1); },
+  part() { const { inner } = held; inner.deep += 1; },
+  assigned() { Object.assign(held.inner, { deep: 9 }); },
+  each() { for (const one of [held.inner]) one.deep += 1; },
+  namespace() { state.Tally.total += 1; },
+};
+
+function show() {
+  return JSON.stringify([Tally.total, Tally.hidden, hit.calls, tally, made.get(), counted.get(), held]);
+}
+
+async function there(name) {
+  await null;
+  acts[name]();
+  return show();
+}
+
+async function secret() {
+  await null;
+  return state.secrets();
+}
+
+const server = http.createServer((req, res) => {
+  const [, where, name] = req.url.split('/');
+  const fail = (error) => { res.statusCode = 500; res.end(error.name); };
+  if (where === 'there') there(name).then((text) => res.end(text), fail);
+  else if (where === 'secret') secret().then((found) => res.end(String(found === state.secrets())), fail);
+  else {
+    acts[name]();
+    res.end(show());
+  }
+});
+server.listen(Number(process.env.PORT || 0), '127.0.0.1');
