@@ -11,7 +11,7 @@ from pipetrace.rewriter.view import FileView
 _BOUND = frozenset(
     {
         "abort", "addListener", "chdir", "cpuUsage", "disconnect", "emit", "emitWarning", "exitCode",
-        "initgroups", "listenerCount", "listeners", "memoryUsage", "off", "on", "once", "prependListener",
+        "initgroups", "kill", "listenerCount", "listeners", "memoryUsage", "off", "on", "once", "prependListener",
         "prependOnceListener", "removeAllListeners", "removeListener", "resourceUsage", "send", "setegid",
         "seteuid", "setgid", "setgroups", "setuid", "title", "umask", "uptime",
     }

@@ -210,7 +210,13 @@ function silenceProcess(outside, thread) {
       return thread ? undefined : Reflect.apply(original, process, args);
     });
   }
-  if (!thread) return;
+  if (!thread) {
+    // The number of a process means one on the entry's machine.
+    patch(process, 'kill', () => {
+      throw violations.report(errors.ofProcess('kill', currentHandler(), context.stage));
+    });
+    return;
+  }
   const umask = process.umask;
   patch(process, 'umask', () => umask());
 }

@@ -28,6 +28,8 @@ TRAPS = {
         "function@33": "moved",
         "function@37": "uses-process",
         "function@41": "moved",
+        "function@48": "uses-process",
+        "function@52": "moved",
     },
     "final-exit": {
         "function@9": "uses-process",

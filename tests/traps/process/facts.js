@@ -45,4 +45,12 @@ router.get('/thread', async (req, res) => {
 
 const main = process.pid;
 
+router.get('/signal', (req, res) => {
+  res.json({ alive: process.kill(process.pid, 0) });
+});
+
+router.get('/own', async (req, res) => {
+  res.json({ known: [process.pid, process.ppid].every((pid) => pid > 0), same: process.pid === main });
+});
+
 module.exports = router;

@@ -17,7 +17,7 @@ module.exports = {
     await talk.get('/late');
   },
   facts: async (talk) => {
-    for (const path of ['/pid', '/memory', '/directory', '/exit-code', '/versions', '/umask', '/thread']) await talk.get(path);
+    for (const path of ['/pid', '/memory', '/directory', '/exit-code', '/versions', '/umask', '/thread', '/signal', '/own']) await talk.get(path);
   },
   'final-exit': async (talk) => {
     await talk.get('/code');
