@@ -14,7 +14,7 @@ from pipetrace.rewriter.constants import watch_changes
 from pipetrace.rewriter.context import FileContext
 from pipetrace.rewriter.decide import Move
 from pipetrace.rewriter.diff import count_changes
-from pipetrace.rewriter.guard import can_guard, guard, leads_elsewhere
+from pipetrace.rewriter.guard import guard, leads_elsewhere
 from pipetrace.rewriter.initial import can_share, share
 from pipetrace.rewriter.kernel import cut
 from pipetrace.rewriter.kernel_run import cut_out_of
@@ -106,8 +106,12 @@ def rewrite_file(
 
 def _carry_out(context: FileContext, orders: FileOrders, moves: Mapping[str, Move]) -> None:
     view = context.view
+    guarded: set[int] = set()
     for order in orders.guards:
-        if can_guard(view, order):
+        binding = view.binding_named(order.name, order.line)
+        # A name may stand for a variable of another file that is guarded too.
+        if binding is not None and binding.id not in guarded:
+            guarded.add(binding.id)
             guard(context, order, _reachable(view, order, moves), _cut_out(view, moves))
     shared: set[tuple[int, int]] = set()
     for initial in orders.initials:
