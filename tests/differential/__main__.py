@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="seed of the first; the others follow (default 0)")
     parser.add_argument("--batch", type=int, default=10, help="programs in one process (default 10)")
     parser.add_argument("--nats", type=int, default=10, metavar="N", help="every Nth batch over NATS (0 = none)")
-    parser.add_argument("--move", choices=["mixed", "all", "some", "gain"], default="mixed")
+    parser.add_argument("--move", choices=["mixed", "all", "some", "gain", "kernels"], default="mixed")
     parser.add_argument("--out", type=Path, default=Path("differential"), help="directory for summary and failures")
     parser.add_argument("--shrink", type=int, default=25, metavar="ROUNDS", help="rounds of shrinking (0 = none)")
     parser.add_argument("--one", action="store_true", help="one program alone, and keep all that it leaves in --out")
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             over_nats = given.nats > 0 and number % given.nats == given.nats - 1
             if over_nats and broker is None:
                 broker = stack.enter_context(open_transport("nats"))
-            move = ("all", "some", "all", "gain")[number % 4] if given.move == "mixed" else given.move
+            move = ("all", "some", "kernels", "gain")[number % 4] if given.move == "mixed" else given.move
             setting = Setting(move, first, broker if over_nats and broker is not None else Setting().transport)
             count = min(given.batch, given.seed + given.count - first)
             failed += _batch(first, count, setting, given, journal)

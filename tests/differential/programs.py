@@ -10,7 +10,10 @@ from tests.differential.state import State, make_state
 from tests.differential.steps import Helper, Scope, World, steps
 from tests.differential.tree import Ask, Block, Part, Program, common_file
 
-_LIB = ("AppError", "Point", "Named", "burn", "hash", "show", "sleep", "fail", "wrap", "query", "send", "track", "settled")
+_LIB = ("AppError", "Point", "Named", "burn", "hash", "show", "sleep", "fail", "wrap", "query", "send", "track", "settled",
+        "sketch", "finish", "note")  # fmt: skip
+FED_SINCE = 10_000
+"""Programs of seeds from here on have calls that feed one another; those of the seeds before stay as they were."""
 _LOCAL_ONLY = frozenset({"variable", "replaced object"})
 """Kinds of state that are assigned by their name, so that no other file can change them."""
 
@@ -44,7 +47,7 @@ class _Maker:
         r = self.r
         shared = [state for state in self.states if self.apart and state.kind not in _LOCAL_ONLY]
         own = [state for state in self.states if state not in shared]
-        w = World(r, self.states, [], self.commutative, "DATA", self.secrets)
+        w = World(r, self.states, [], self.commutative, "DATA", self.secrets, fed=self.seed >= FED_SINCE)
         helpers = self._helpers(w, shared)
         index: list[Part] = [*self._head(shared if self.apart else [], helpers if self.helpers_apart else [])]
         for state in own:

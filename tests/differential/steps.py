@@ -39,6 +39,8 @@ class World:
     """Expression of the path of a text file."""
     secrets: Sequence[str] = ()
     """Names of values that are random at start."""
+    fed: bool = False
+    """Whether there are calls that feed one another."""
     count: int = 0
 
     def fresh(self, stem: str) -> str:
@@ -258,6 +260,27 @@ def _soon(w: World, scope: Scope) -> list[Part]:
     return [Block(f"track((done) => {how}(() => {{", (what, "done();"), "}));")]
 
 
+def _fed(w: World, scope: Scope) -> list[Part]:
+    """Calls of which one is given what the other returns, nested or by a constant, with something in between or not."""
+    r, name = w.r, w.fresh("sk")
+    of = r.choice(scope.objects) if scope.objects and r.random() < 0.5 else ""
+    drawn = f"sketch(id{f', {of}' if of else ''})"
+    more = r.choice(["", ", Point", ", b", ", Named", f", id, {of or 'b'}"])
+    out = r.choice([scope.out, f"note({scope.out})"])
+    forms: list[list[Part]] = [
+        [f"{out}.push(show(finish({drawn}{more})));"],
+        [f"const {name} = {drawn};", f"{out}.push(show(finish({name}{more})));"],
+        [f"const {name} = {drawn};", f"const of_{name} = finish({name}{more});", f"{scope.out}.push(show(of_{name}));"],
+        [f"{scope.out}.push(show(finish(sketch(id + b, new Point(id, b)){more})));"],
+    ]
+    parts = r.choice(forms)
+    if scope.throws and r.random() < 0.5:
+        return parts
+    error = w.fresh("e")
+    return [Block("try {", tuple(parts), "}"), Block(f"catch ({error}) {{", (f"{scope.out}.push(fail({error}));",), "}")]
+
+
+FED: tuple[tuple[Step, int], ...] = ((_fed, 6),)
 SYNC: tuple[tuple[Step, int], ...] = (
     (_out, 3), (_write, 4), (_read, 3), (_local, 3), (_mutate, 4), (_burn, 2), (_branch, 3), (_throw, 2), (_try, 2),
     (_loop, 2), (_closures, 1), (_reassigned, 1), (_sync_call, 2), (_secret, 1), (_request, 2), (_print, 1), (_soon, 1),
@@ -372,7 +395,7 @@ def steps(w: World, scope: Scope, count: int) -> list[Part]:
     """Some random statements."""
     if scope.depth > 3:
         return _out(w, scope)
-    table = (*SYNC, *ASYNC) if scope.awaits else SYNC
+    table = (*SYNC, *(FED if w.fed else ()), *(ASYNC if scope.awaits else ()))
     parts: list[Part] = []
     for _ in range(count):
         (step,) = w.r.choices([entry[0] for entry in table], [entry[1] for entry in table])

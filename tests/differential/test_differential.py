@@ -1,4 +1,4 @@
-"""A hundred random programs as original and staged, and the small ones that once did something else."""
+"""More than a hundred random programs as original and staged, and the small ones that once did something else."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _told(outcome: Outcome) -> str:
     return "\n".join(f"{failure.program.name}: {failure.kind}\n{failure.text}" for failure in outcome.failures)
 
 
-@pytest.mark.parametrize(("first", "move"), [(0, "all"), (25, "some"), (50, "all"), (75, "gain")])
+@pytest.mark.parametrize(("first", "move"), [(0, "all"), (25, "some"), (50, "all"), (75, "gain"), (10_000, "kernels")])
 def test_random_programs_do_the_same_when_they_are_staged(first: int, move: str) -> None:
     programs = [make_program(seed, modules="cjs" if first else None) for seed in range(first, first + _BATCH)]
     outcome = attempt(programs, Setting(move, first))

@@ -37,7 +37,7 @@ class Setting:
     """How a batch of programs is planned and run."""
 
     move: str = "all"
-    """all | gain | some (a random subset of what may move)"""
+    """all | gain | some (a random subset of what may move) | kernels (nothing but calls cut out of their functions)"""
     seed: int = 0
     transport: Transport = THREADS
     memory: str = "sampled"
@@ -222,6 +222,12 @@ def _plan(trace: Path, setting: Setting) -> Plan:
         return make_plan(recording, Options(machines=2, threshold_us=50))
     plan = make_plan(recording, Options(machines=2, move="all"))
     if setting.move == "all":
+        return plan
+    if setting.move == "kernels":
+        kept: tuple[str, ...] = ()
+        while whole := tuple(handler.id for handler in plan.moved if handler.form != "kernel"):
+            kept += whole
+            plan = make_plan(recording, Options(machines=2, move="all", keep=kept))
         return plan
     # By each handler's own id, so that a program does the same alone as among others.
     ids = [handler.id for handler in plan.moved]

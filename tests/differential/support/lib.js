@@ -81,4 +81,35 @@ function settled(tell) {
   else waiting.push(tell);
 }
 
-module.exports = { AppError, Point, Named, burn, hash, show, sleep, fail, wrap, query, send, track, settled };
+class Sketch {
+  #seed;
+
+  constructor(seed, of) {
+    this.#seed = seed;
+    this.of = of;
+    this.draw = (n) => burn(n, this.#seed);
+  }
+}
+
+/** Makes what no message can carry; changes `of` where it is a point. */
+function sketch(seed, of) {
+  const drawn = burn(400, seed);
+  if (of instanceof Point) of.moved(1);
+  if (seed % 7 === 6) throw new AppError('no sketch', seed);
+  return new Sketch(drawn, of);
+}
+
+/** `make` may be a function of the module. */
+function finish(drawn, make, of) {
+  if (drawn.of !== undefined) drawn.of.x += 1;
+  const last = drawn.draw(300);
+  if (last % 5 === 4) throw new RangeError(`no end ${last % 100}`);
+  const made = typeof make === 'function' ? new make(last % 10, 1) : make;
+  return [last, made, of, drawn.of === of];
+}
+
+const note = (out) => (out.push('noted'), out);
+
+module.exports = {
+  AppError, Point, Named, burn, hash, show, sleep, fail, wrap, query, send, track, settled, sketch, finish, note,
+};
