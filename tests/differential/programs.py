@@ -92,6 +92,9 @@ class _Maker:
         names = [name for state in shared for name in state.exported]
         if names:
             parts.append(self._import(f"{{ {', '.join(names)} }}", f"./state.{self.ending}"))
+        elif shared:
+            # A global variable is all that is in the file, and nobody asks for it by name.
+            parts.append(f"import './state.{self.ending}';" if self.esm else f"require('./state.{self.ending}');")
         calls = [one.call.split(".")[0] for one, _ in helpers]
         if calls:
             parts.append(self._import(f"{{ {', '.join(calls)} }}", f"./helpers.{self.ending}"))
