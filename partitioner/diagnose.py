@@ -59,7 +59,8 @@ def _nothing(analysis: Analysis, problem: Problem, solution: Solution) -> str:
     if not graph.units or graph.cpu_us <= 0:
         return (
             "Nothing to gain: no function of the application itself ran after initialisation in this recording; record "
-            "it under load, unless it leaves its work to libraries, which are not rewritten."
+            "it under load, unless it leaves its work to libraries, which are not rewritten (record --include "
+            "node_modules/NAME shows what one of them does)."
         )
     if solution.layout.machines == 1:
         return "Nothing to gain on one machine: ask for more with --machines."

@@ -199,7 +199,8 @@ def test_a_recording_without_load_says_so() -> None:
     plan = make_plan(draw.recording(), Options())
     assert plan.diagnosis == (
         "Nothing to gain: no function of the application itself ran after initialisation in this recording; record it "
-        "under load, unless it leaves its work to libraries, which are not rewritten."
+        "under load, unless it leaves its work to libraries, which are not rewritten (record --include node_modules/NAME "
+        "shows what one of them does)."
     )
 
 
