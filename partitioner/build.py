@@ -14,7 +14,7 @@ from pipetrace.partitioner import plan
 from pipetrace.partitioner.analysis import Analysis, analyse
 from pipetrace.partitioner.classify import Item
 from pipetrace.partitioner.diagnose import diagnosis
-from pipetrace.partitioner.guards import constants_of, guards_of, init_values_of, sources_of
+from pipetrace.partitioner.guards import constants_of, guards_of, init_values_of, sources_of, staying_of
 from pipetrace.partitioner.model import Model, Transport
 from pipetrace.partitioner.originals import in_originals
 from pipetrace.partitioner.problem import ENTRY, Problem
@@ -180,7 +180,7 @@ class _Build:
             state=tuple(self._states()),
             guards=guards,
             constants=constants_of(analysis, self._moved, guards),
-            sources=sources_of(analysis) if self._moved else (),
+            sources=(*sources_of(analysis), *staying_of(analysis, self._moved)) if self._moved else (),
             init_values=init_values_of(analysis, self._moved),
             refusals=tuple(self._refusals()),
             scaling=scaling,

@@ -21,6 +21,7 @@ from pipetrace.partitioner.places import refused_by_place
 from pipetrace.partitioner.reach import Reach
 from pipetrace.partitioner.recording import Capture, Function, Recording, Shape
 from pipetrace.partitioner.refusal import Refusal
+from pipetrace.partitioner.twins import Twins
 
 _PARTS = frozenset({"getter", "setter", "constructor", "static-block", "field-init", "module"})
 
@@ -52,10 +53,11 @@ def mobilities(recording: Recording, graph: Graph, classes: Classification) -> d
         if unit not in watched:
             held[unit].append(_unwatched(recording, unit))
     waits = Waits(recording, graph, classes)
+    twins = Twins(recording, graph, classes, facts, reach)
     return {
         unit: kernel_mobility(recording, facts, waits, unit, held.get(unit, []))
         if is_kernel(recording, unit)
-        else _mobility(recording, facts, unit, held.get(unit, []))
+        else _mobility(recording, facts, twins, unit, held.get(unit, []))
         for unit in graph.units
     }
 
@@ -70,7 +72,7 @@ def _unwatched(recording: Recording, unit: int) -> Refusal:
     )
 
 
-def _mobility(recording: Recording, facts: Facts, unit: int, held: list[Refusal]) -> Mobility:
+def _mobility(recording: Recording, facts: Facts, twins: Twins, unit: int, held: list[Refusal]) -> Mobility:
     function = recording.functions[unit]
     local = _local_captures(recording, unit)
     nested = bool(recording.ancestors(unit))
@@ -86,12 +88,15 @@ def _mobility(recording: Recording, facts: Facts, unit: int, held: list[Refusal]
         *_refused_by_result(recording, function, http),
         *held,
     ]
+    twin = twins.help(unit, refusals)
+    if twin:
+        local, refusals = (), []
     captured = [recording.slot(unit, f"capture:{capture.name}") for capture in local]
     size = Size.of((*arguments, *captured, recording.slot(unit, "return")))
     carries = any(shape.klass in CARRIED for shapes in (*arguments, *captured) for shape in shapes)
     return Mobility(
         function=unit,
-        form="lift" if nested else "wrap",
+        form="twin" if twin else ("lift" if nested else "wrap"),
         captures=tuple(capture.name for capture in local),
         returns=_returns(recording, function, facts),
         arguments=classes,
@@ -99,6 +104,8 @@ def _mobility(recording: Recording, facts: Facts, unit: int, held: list[Refusal]
         message_values=size.values,
         http=carries,
         refusals=tuple(refusals),
+        outside=twins.outside(unit) if twin else (),
+        beyond=twins.beyond(unit) if twin else (),
     )
 
 

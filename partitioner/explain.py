@@ -15,6 +15,14 @@ from pipetrace.partitioner.recording import Recording, Shape
 Explanation = dict[str, Any]
 """'kind' ('handler' or 'location'), 'id', 'lines' (sentences), and the figures by name."""
 
+_HOW = {
+    "wrap": "it would be wrapped where it stands",
+    "lift": "it would be lifted out of its surroundings",
+    "twin": "each stage would run the one that its own start made",
+    "kernel": "it would be cut out of its function",
+}
+"""By form, what a move would do to the text."""
+
 
 def explain(analysis: Analysis, wanted: str) -> list[Explanation]:
     """Everything known about the handlers and locations that ``wanted`` names: an id, a name, or 'file:line'.
@@ -99,8 +107,7 @@ def _handler(analysis: Analysis, unit: int) -> Explanation:
     for refusal in refusals:
         lines.append(f"Stays ({refusal.cause}): {refusal.sentence} {refusal.remedy}".rstrip())
     if not refusals:
-        how = "wrapped where it stands" if mobility.form == "wrap" else "lifted out of its surroundings"
-        lines.append(f"It may move: nothing holds it back, and it would be {how}.")
+        lines.append(f"It may move: nothing holds it back, and {_HOW[mobility.form]}.")
     return {
         "kind": "handler",
         "id": analysis.ids[unit],

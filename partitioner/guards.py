@@ -18,6 +18,7 @@ from pipetrace.partitioner.analysis import Analysis
 from pipetrace.partitioner.classify import Item
 from pipetrace.partitioner.homes import ModuleNames, Name
 from pipetrace.partitioner.recording import Capture, Recording
+from pipetrace.partitioner.twins import THIS
 
 _TIMERS = frozenset({"setInterval", "setTimeout", "setImmediate"})
 _FIXED = frozenset({"function", "class", "import"})
@@ -80,7 +81,10 @@ def guards_of(analysis: Analysis, moved: Mapping[int, str], owners: Mapping[str,
 def constants_of(
     analysis: Analysis, moved: Mapping[int, str], guards: tuple[plan.Guard, ...]
 ) -> tuple[plan.Constant, ...]:
-    """Module-level names that moved handlers may use, and whose values are neither state nor guarded."""
+    """Names that moved handlers may use, and whose values are neither state nor guarded.
+
+    They are module-level names, and the local ones that twins capture, which have their line with them.
+    """
     recording = analysis.recording
     written = _written_by_functions(recording)
     apart = {guard.location for guard in guards} | {item.id for item in analysis.classes.ties}
@@ -100,6 +104,13 @@ def constants_of(
                 if not apart.isdisjoint(homes):
                     continue
             file = recording.file_of(name[0])
+            found.setdefault(location, plan.Constant(location, capture.name, file, capture.line, ()))
+            units.setdefault(location, set()).add(analysis.ids[unit])
+        for capture in analysis.mobilities[unit].outside:
+            if capture.kind in ("function", "class", THIS) or capture.init_kind in ("literal", "function"):
+                continue
+            file = recording.file_of(capture.scope)
+            location = f"{file}:{capture.name}@{capture.line}"
             found.setdefault(location, plan.Constant(location, capture.name, file, capture.line, ()))
             units.setdefault(location, set()).add(analysis.ids[unit])
     return tuple(
@@ -209,6 +220,18 @@ def sources_of(analysis: Analysis) -> tuple[plan.Source, ...]:
             place = (recording.file_of(function), info.start, info.end)
             found.append(plan.Source(analysis.ids[function], info.key, *place, kind, "entry"))
     return tuple(sorted(found, key=lambda source: source.handler))
+
+
+def staying_of(analysis: Analysis, moved: Mapping[int, str]) -> tuple[plan.Source, ...]:
+    """Handlers that a moved twin led to by calling `next`: they run where that was made, on the entry stage."""
+    recording = analysis.recording
+    staying = {other for unit in moved for other in analysis.mobilities[unit].beyond} - set(moved)
+    found = []
+    for function in sorted(staying):
+        info = recording.functions[function]
+        place = (recording.file_of(function), info.start, info.end)
+        found.append(plan.Source(analysis.ids[function], info.key, *place, "handler", "entry"))
+    return tuple(found)
 
 
 def _at_init(recording: Recording, function: int) -> bool:

@@ -91,7 +91,7 @@ class Handler:
     returns: Literal["promise", "nothing", "value"]
     reason: Reason
     arguments: tuple[str, ...] = ()
-    form: Literal["wrap", "lift", "kernel"] | None = None
+    form: Literal["wrap", "lift", "twin", "kernel"] | None = None
     captures: tuple[str, ...] | None = None
     wait: Literal["none", "await", "async"] | None = None
     """Only of moved kernels: what has to be added where the call stands; 'async' makes its function async too."""
@@ -144,9 +144,10 @@ class Guard:
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """A module-level name that moved handlers may use, and whose value nothing was seen to change."""
+    """A name that moved handlers may use, and whose value nothing was seen to change."""
 
     location: str
+    """'file:name' of a module-level name, 'file:name@line' of a local one that a twin captures."""
     name: str
     file: str
     line: int
@@ -162,7 +163,7 @@ class Source:
     file: str
     start: int
     end: int
-    kind: Literal["timer", "listener"]
+    kind: Literal["timer", "listener", "handler"]
     stage: str
 
 
@@ -321,7 +322,7 @@ def _check_references(path: Path, plan: Plan) -> None:
         if handler.stage not in stages:
             refuse(f"`{handler.id}` is on stage `{handler.stage}`, which is not listed under stages")
         if handler.moved and handler.form is None:
-            refuse(f"`{handler.id}` is moved, but has no form (wrap, lift or kernel)")
+            refuse(f"`{handler.id}` is moved, but has no form (wrap, lift, twin or kernel)")
         if handler.moved and handler.stage == "entry":
             refuse(f"`{handler.id}` is moved, but its stage is the entry stage")
         inside = handler.reason.cause == "nested-in-moved"

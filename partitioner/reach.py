@@ -31,11 +31,8 @@ class Reach:
         while waiting:
             at = waiting.pop()
             following = [*self._children.get(at, ()), *recording.calls.get(at, ())]
-            following += [
-                self._at_top[(capture.scope, capture.name)]
-                for capture in recording.captures.get(at, ())
-                if capture.module_level and (capture.scope, capture.name) in self._at_top
-            ]
+            for capture in recording.captures.get(at, ()):
+                following += self._declared.get((capture.scope, capture.name), ())
             for capture in recording.captures.get(at, ()):
                 if capture.module_level:
                     following += self._listeners.get(capture.name, ())
@@ -59,13 +56,13 @@ class Reach:
         return found
 
     @cached_property
-    def _at_top(self) -> dict[tuple[int, str], int]:
-        functions = self._recording.functions
-        return {
-            (info.parent, info.name): info.id
-            for info in functions.values()
-            if info.name and info.parent is not None and functions[info.parent].kind == "module"
-        }
+    def _declared(self) -> dict[tuple[int, str], list[int]]:
+        """By the function or module that declares a name: the functions that the text gives that name to."""
+        found: dict[tuple[int, str], list[int]] = {}
+        for info in self._recording.functions.values():
+            if info.name and info.parent is not None:
+                found.setdefault((info.parent, info.name), []).append(info.id)
+        return found
 
     @cached_property
     def _listeners(self) -> dict[str, list[int]]:

@@ -32,7 +32,9 @@ class Marks:
         self._held = orders.held
         self._ran = _ran(view, orders)
         self._moved = frozenset(
-            move.site.function.index for move in moves.values() if move.order.file == view.path and move.kernel is None
+            move.site.function.index
+            for move in moves.values()
+            if move.order.file == view.path and move.form not in ("kernel", "twin")
         )
         self._names: dict[int, str | None] = {}
 

@@ -19,6 +19,7 @@ from pipetrace.rewriter.orders import HandlerOrder, Orders
 from pipetrace.rewriter.process_use import reads_environment, writes_environment
 from pipetrace.rewriter.refusals import Refusal, refuse
 from pipetrace.rewriter.site import Site, site_of
+from pipetrace.rewriter.twin import stays_site, twin_refusal
 from pipetrace.rewriter.view import FileView
 from pipetrace.rewriter.wrap import wrap_refusal
 
@@ -36,8 +37,10 @@ class Move:
 
     @property
     def form(self) -> str:
-        """`kernel`, `lift` or `wrap`."""
-        return "kernel" if self.kernel is not None else ("lift" if self.lifted else "wrap")
+        """`kernel`, `twin`, `lift` or `wrap`."""
+        if self.kernel is not None:
+            return "kernel"
+        return "twin" if self.order.twin else ("lift" if self.lifted else "wrap")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,7 @@ def decide(orders: Orders, views: Mapping[str, FileView], unreadable: Mapping[st
     if any(writes_environment(view) for view in views.values()):
         _refuse_for_environment(moves, refused)
     _refuse_for_variables(orders, views, moves, refused)
+    _refuse_for_next(orders, views, moves, refused)
     _refuse_groups(orders, moves, refused)
     _refuse_nested(moves, refused)
     # A handler left out for standing inside another one may belong to a state group in turn.
@@ -94,6 +98,8 @@ def _move(view: FileView, order: HandlerOrder) -> Move | Refusal:
     site = site_of(view, function, order.id)
     if isinstance(site, Refusal):
         return site
+    if order.twin:
+        return twin_refusal(view, site, order.id) or Move(view, order, site, False)
     lifted = needs_lift(view, site)
     refusal = lift_refusal(view, site, order.id) if lifted else wrap_refusal(view, site, order.id)
     return refusal or Move(view, order, site, lifted)
@@ -144,6 +150,19 @@ def _refuse_for_environment(moves: dict[str, Move], refused: dict[str, Refusal])
         if reads_environment(move.view, move.site.function):
             del moves[handler]
             refused[handler] = refuse("uses-process", handler, handler, "process.env")
+
+
+def _refuse_for_next(
+    orders: Orders, views: Mapping[str, FileView], moves: dict[str, Move], refused: dict[str, Refusal]
+) -> None:
+    """Keep the twins if a handler to which one leads could run beside it unnoticed."""
+    for path, file in orders.files.items():
+        for order in file.sources:
+            if not order.strict or (path in views and stays_site(views[path], order) is not None):
+                continue
+            for handler in [name for name, move in moves.items() if move.order.twin]:
+                del moves[handler]
+                refused[handler] = refuse("unguarded-state", handler, handler, order.handler)
 
 
 def _refuse_groups(orders: Orders, moves: dict[str, Move], refused: dict[str, Refusal]) -> bool:

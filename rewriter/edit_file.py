@@ -22,6 +22,7 @@ from pipetrace.rewriter.lift import lift
 from pipetrace.rewriter.orders import FileOrders, GuardOrder
 from pipetrace.rewriter.outside import anchor_outside_paths
 from pipetrace.rewriter.source import source
+from pipetrace.rewriter.twin import stay, twin
 from pipetrace.rewriter.view import FileView
 from pipetrace.rewriter.wrap import wrap
 
@@ -32,7 +33,7 @@ class HandlerChange:
 
     handler: str
     form: str
-    """`wrap`, `lift` or `kernel`."""
+    """`wrap`, `lift`, `twin` or `kernel`."""
     lines_added: int
     lines_removed: int
 
@@ -123,7 +124,11 @@ def _carry_out(context: FileContext, orders: FileOrders, moves: Mapping[str, Mov
                 "because it is not computed by a synchronous initialiser at module level."
             )
     for origin in orders.sources:
-        if origin.handler not in moves:
+        if origin.handler in moves:
+            continue
+        if origin.strict:
+            stay(context, origin)
+        else:
             source(context, origin)
     made_async: set[int] = set()
     for handler in orders.handlers:
@@ -132,6 +137,8 @@ def _carry_out(context: FileContext, orders: FileOrders, moves: Mapping[str, Mov
             continue
         if move.kernel is not None:
             cut(context, move.site, move.kernel, handler, made_async)
+        elif handler.twin:
+            twin(context, move.site, handler.id)
         elif move.lifted:
             lift(context, move.site, handler.id, handler.captures)
         else:

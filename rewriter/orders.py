@@ -22,6 +22,8 @@ class HandlerOrder:
     """Local variables that the plan expects to be passed, in order."""
     wait: str = ""
     """Of a kernel: `none`, `await` or `async`; '' for a function."""
+    twin: bool = False
+    """Run the function that the start of the stage made itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +44,15 @@ class GuardOrder:
 
 @dataclass(frozen=True, slots=True)
 class SourceOrder:
-    """Let a function that an outside source calls run only on its stage."""
+    """Let a function that an outside source calls, or that a twin leads to, run only on its stage."""
 
     handler: str
     key: str
     file: str
     start: int
     end: int
+    strict: bool = False
+    """Running it elsewhere is a violation; otherwise it does nothing there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +130,7 @@ def orders_of(plan: Mapping[str, Any]) -> Orders:
                     handler["end"],
                     tuple(handler.get("captures") or ()),
                     (handler.get("wait") or "none") if handler.get("form") == "kernel" else "",
+                    handler.get("form") == "twin",
                 )
             )
         if handler.get("form") != "kernel":
@@ -149,7 +154,14 @@ def orders_of(plan: Mapping[str, Any]) -> Orders:
         )
     for source in plan.get("sources", ()):
         of(source["file"]).sources.append(
-            SourceOrder(source["handler"], source["key"], source["file"], source["start"], source["end"])
+            SourceOrder(
+                source["handler"],
+                source["key"],
+                source["file"],
+                source["start"],
+                source["end"],
+                source["kind"] == "handler",
+            )
         )
     for initial in plan.get("init_values", ()):
         of(initial["file"]).initials.append(InitialOrder(initial["file"], initial["name"], initial["line"]))

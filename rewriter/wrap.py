@@ -37,26 +37,33 @@ def wrap_refusal(view: FileView, site: Site, handler: str) -> Refusal | None:
 
 def wrap(context: FileContext, site: Site, handler: str) -> None:
     """Replace the handler by its stub, which is the function itself on the stage where it runs."""
+    wrap_as(context, site, handler, "handler", context.string(handler))
+
+
+def wrap_as(context: FileContext, site: Site, handler: str, method: str, *arguments: str) -> None:
+    """Replace the handler where it stands by what a method of the runtime makes of it.
+
+    `arguments` stand before the function in the call of that method.
+    """
     view = context.view
-    quoted = context.string(handler)
     surgery = context.surgery
+    opening = f"{context.pt}.{method}({', '.join(arguments)}, "
     if site.form == "expression":
         name = inferred_name(view, site.node)
         after = f", {context.string(name)})" if name else ")"
-        surgery.wrap(handler, site.start, site.end, f"{context.pt}.handler({quoted}, ", after)
+        surgery.wrap(handler, site.start, site.end, opening, after)
     elif site.form == "method":
         key, access = member_key(view, site.node), member_access(view, site.node)
-        before = f"{key}: {context.pt}.handler({quoted}, {{"
-        surgery.wrap(handler, site.start, site.end, before, f"}}{access})")
+        surgery.wrap(handler, site.start, site.end, f"{key}: {opening}{{", f"}}{access})")
     elif site.form == "class-method":
         body = view.parent(site.node)
         owner = view.parent(body) if body is not None else None
         assert owner is not None
         holder = owner.id.name if site.node.static else f"{owner.id.name}.prototype"
         target = holder + member_access(view, site.node)
-        surgery.insert(handler, owner.range[1], f" {target} = {context.call('handler', quoted, target)};")
+        surgery.insert(handler, owner.range[1], f" {target} = {opening}{target});")
     else:
-        assign_declaration(context, site.node, handler, "handler", quoted)
+        assign_declaration(context, site.node, handler, method, *arguments)
 
 
 def assign_declaration(context: FileContext, node: Node, tag: str, method: str, *arguments: str) -> None:

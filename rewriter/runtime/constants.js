@@ -10,6 +10,7 @@ const { types } = require('node:util');
 const { context, currentHandler, inInit } = require('./context.js');
 const { errors } = require('./errors.js');
 const program = require('./program.js');
+const twins = require('./twins.js');
 const violations = require('./violations.js');
 
 /** Objects that are looked through for the parts of constants. */
@@ -34,6 +35,14 @@ function isCollection(value) {
     || types.isDate(value) || ArrayBuffer.isView(value) || value instanceof URLSearchParams;
 }
 
+/** @param {string} location @returns {any[]} what a name holds; of a name that functions made at start captured, what each has */
+function valuesOf(location) {
+  const { plan } = context;
+  const name = plan?.captured.get(location);
+  if (!plan || name === undefined) return [program.valueOf(location)];
+  return (plan.constants.get(location) || []).flatMap((id) => twins.valuesOf(id, name));
+}
+
 /** @param {Iterable<string>} locations @returns {WeakMap<object, Set<string>>} */
 function partsOf(locations) {
   /** @type {WeakMap<object, Set<string>>} */
@@ -41,7 +50,7 @@ function partsOf(locations) {
   const libraries = program.libraryExports();
   let left = MOST_OBJECTS;
   for (const location of locations) {
-    const waiting = [program.valueOf(location)];
+    const waiting = valuesOf(location);
     while (waiting.length > 0 && left > 0) {
       const value = waiting.pop();
       if (!isData(value) || libraries.has(value)) continue;
@@ -118,6 +127,8 @@ function closed(location, isState) {
 function change(plan, location) {
   const users = plan.constants.get(location) || [];
   if (users.length === 0) return;
+  // Until the start is over, what was captured has not been compared yet.
+  if (plan.captured.has(location) && !twins.isOver()) return;
   for (const id of users) recall(plan, location, id);
 }
 

@@ -13,6 +13,7 @@ const { applyChanges } = require('./codec/changes.js');
 const { CannotTravel, errors, isOwn, reasonOf } = require('./errors.js');
 const metrics = require('./metrics.js');
 const { answer } = require('./rescue.js');
+const twins = require('./twins.js');
 const violations = require('./violations.js');
 const { context } = require('./context.js');
 
@@ -252,7 +253,7 @@ class Dispatcher {
     const replica = pool ? pool.pick() : null;
     const full = !pool || pool.queue.length >= MAX_QUEUE;
     if (!pool || full || ((!replica || !replica.peer) && !pool.exclusive)) {
-      if (pool && pool.exclusive) throw errors.overloaded(pool.stage, handler.id);
+      if (pool && pool.exclusive && !handler.twin) throw errors.overloaded(pool.stage, handler.id);
       counters.local += 1;
       return Reflect.apply(original, self, args);
     }
@@ -268,7 +269,7 @@ class Dispatcher {
     this.nextSession += 2;
     const message = this.write(handler, session, args, captures);
     if (!message) {
-      if (pool.exclusive) throw errors.cannotTravel(pool.stage, handler.id);
+      if (pool.exclusive && !handler.twin) throw errors.cannotTravel(pool.stage, handler.id);
       return Reflect.apply(original, self, args);
     }
     const call = new Call(handler, original, self, args);
@@ -301,7 +302,6 @@ class Dispatcher {
       handler.misfits += 1;
       return null;
     }
-    handler.misfits = 0;
     session.bytes = null;
     // Whoever waits for a kernel has its own context; nothing of it calls back.
     if (!handler.kernel) bindContext(session);
@@ -361,10 +361,11 @@ class Dispatcher {
         call.handler.counters.refused += 1;
         if (call.handler.misfits === 0) violations.note(`${session.handler} runs on the entry stage: ${message[2]}.`);
         call.handler.misfits += 1;
+        if (call.handler.twin) twins.refused(call.original);
         peer.paths.clear();
         peer.forget(session);
         replica.finished(call);
-        if (replica.pool.exclusive) call.fail(errors.cannotTravel(replica.pool.stage, session.handler));
+        if (replica.pool.exclusive && !call.handler.twin) call.fail(errors.cannotTravel(replica.pool.stage, session.handler));
         else this.takeBack(session);
         return;
       default:
@@ -378,6 +379,7 @@ class Dispatcher {
     const over = r.next();
     const status = r.next();
     call.settled = true;
+    call.handler.misfits = 0;
     const replica = /** @type {Replica} */ (call.replica);
     metrics.observe(call.handler.counters, (performance.now() - call.sentAt) / 1000);
     let value;

@@ -16,6 +16,7 @@ const { Peer, within } = require('./peer.js');
 const { replicaCounts } = require('./plan.js');
 const program = require('./program.js');
 const { belongsTo, watchErrors } = require('./rescue.js');
+const twins = require('./twins.js');
 const { Session } = require('./session.js');
 const { Reader, decode } = require('./codec/decode.js');
 const { encode } = require('./codec/encode.js');
@@ -244,6 +245,7 @@ function become(makeTransport, entryFile, env) {
   const dispatcher = new Dispatcher();
   context.dispatcher = dispatcher;
   watchErrors();
+  if (context.plan && [...context.plan.moved.values()].some((handler) => handler.form === 'twin')) twins.watch();
   watchAnswerers();
   watchListeners((index) => {
     for (const tell of awaited.get(index) || []) tell(index);

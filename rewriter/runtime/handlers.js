@@ -8,6 +8,7 @@ const { context } = require('./context.js');
 const program = require('./program.js');
 const metrics = require('./metrics.js');
 const { dress } = require('./dress.js');
+const twins = require('./twins.js');
 
 /** @typedef {import('./plan.js').PlanHandler} PlanHandler */
 
@@ -21,6 +22,7 @@ const { dress } = require('./dress.js');
  * @property {import('./metrics.js').Counters} counters
  * @property {boolean} silent  its result was never used: it ends by answering or by calling back
  * @property {boolean} kernel  it is a call that was cut out of its function: it gets and gives data
+ * @property {boolean} twin  the program's start made it, on every stage
  * @property {number} misfits  calls in a row whose values could not travel
  */
 
@@ -33,7 +35,7 @@ function known(id) {
   if (found) return found;
   const plan = context.plan && context.plan.moved.get(id);
   if (!plan || context.role === 'local') return null;
-  const handler = { id, plan, fn: null, factory: null, counters: metrics.countersOf(id, plan.stage), silent: plan.returns === 'nothing', kernel: false, misfits: 0 };
+  const handler = { id, plan, fn: null, factory: null, counters: metrics.countersOf(id, plan.stage), silent: plan.returns === 'nothing', kernel: false, twin: false, misfits: 0 };
   handlers.set(id, handler);
   return handler;
 }
@@ -127,10 +129,34 @@ function kernel(id, original) {
   return (...args) => call(handler, original, undefined, args, []);
 }
 
+/**
+ * @param {string} id @param {() => Record<string, any>} captured what the function captures, by name
+ * @param {Function} original
+ * @returns {Function} what sends calls to the twin of a function that the program's start made; else the function itself
+ */
+function twin(id, captured, original) {
+  const handler = known(id);
+  if (!handler || typeof original !== 'function') return original;
+  handler.twin = true;
+  if (types.isAsyncFunction(original)) handler.silent = false;
+  const own = twins.register(id, captured, original);
+  if (!own || context.role !== 'entry') return original;
+  /** @this {any} @param {any[]} args */
+  const stub = function (...args) {
+    if (new.target) return Reflect.construct(original, args, new.target === stub ? original : new.target);
+    const name = twins.nameOf(own);
+    if (name) return call(handler, original, this, args, name);
+    handler.counters.local += 1;
+    return Reflect.apply(original, this, args);
+  };
+  dress(stub, original);
+  return stub;
+}
+
 /** @param {string} id @param {Function} make */
 function factory(id, make) {
   const handler = known(id);
   if (handler) handler.factory = make;
 }
 
-module.exports = { handlers, wrap, lift, kernel, factory };
+module.exports = { handlers, wrap, lift, twin, kernel, factory };

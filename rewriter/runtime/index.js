@@ -5,10 +5,10 @@
 const { context } = require('./context.js');
 const { changes, closed, starting } = require('./constants.js');
 const { state, touch } = require('./guards.js');
-const { factory, kernel, lift, wrap } = require('./handlers.js');
+const { factory, kernel, lift, twin, wrap } = require('./handlers.js');
 const { initial } = require('./init.js');
 const program = require('./program.js');
-const { source } = require('./sources.js');
+const { source, stays } = require('./sources.js');
 const { steps } = require('./steps.js');
 
 /** @param {any} fn @param {string | undefined} name @returns {any} `fn`, with the name if it has none */
@@ -38,6 +38,11 @@ class File {
   /** @param {string} id @param {Function} make @param {() => any[]} captures @param {string} [name] @returns {any} */
   lifted(id, make, captures, name) {
     return lift(id, name === undefined ? make : (/** @type {any[]} */ ...values) => named(make(...values), name), captures);
+  }
+
+  /** @param {string} id @param {() => Record<string, any>} captured @param {any} fn @param {string} [name] @returns {any} */
+  twin(id, captured, fn, name) {
+    return twin(id, captured, named(fn, name));
   }
 
   /** @param {string} id @param {Function} make makes the handler from captured values */
@@ -98,6 +103,11 @@ class File {
   /** @param {string} id @param {any} fn @returns {any} */
   source(id, fn) {
     return source(id, fn);
+  }
+
+  /** @param {string} id @param {any} fn @param {string} [name] @returns {any} */
+  stays(id, fn, name) {
+    return stays(id, named(fn, name));
   }
 
   /** @template V @param {string} name @param {() => V} make @returns {V} */

@@ -9,13 +9,15 @@ const { errors } = require('./errors.js');
 /**
  * @typedef {{id: string, key?: string, name?: string, stage: string, decision: string, form?: string, returns?: string}} PlanHandler
  * @typedef {{id: string, replicas: number, owns: string[]}} PlanStage
- * @typedef {{entry: string}} Staged
+ * @typedef {{entry: string, app_root?: string}} Staged
  */
 
 class Plan {
   /** @param {any} json content of plan.json @param {Staged} staged content of staged.json */
   constructor(json, staged) {
     this.entry = staged.entry;
+    /** Directory of the application that was recorded. */
+    this.original = staged.app_root;
     /** @type {Map<string, PlanHandler>} moved handlers by id */
     this.moved = new Map();
     for (const handler of json.handlers || []) {
@@ -46,7 +48,12 @@ class Plan {
     }
     /** @type {Map<string, string[]>} moved handlers that may use something that nothing was seen to change */
     this.constants = new Map();
-    for (const constant of json.constants || []) this.constants.set(constant.location, constant.handlers);
+    /** @type {Map<string, string>} names of those that are no module's, but were captured by what the start made */
+    this.captured = new Map();
+    for (const constant of json.constants || []) {
+      this.constants.set(constant.location, constant.handlers);
+      if (/@\d+$/.test(constant.location)) this.captured.set(constant.location, constant.name);
+    }
     /** @type {Map<string, string>} stage of a source */
     this.sources = new Map();
     for (const source of json.sources || []) this.sources.set(source.handler, source.stage);

@@ -43,6 +43,10 @@ const answerers = [];
 const handlerValues = new Map();
 /** @type {WeakSet<object>} values of $pt.state: indexed, but their content is not */
 const stateValues = new WeakSet();
+/** @type {Map<string, object[]>} what functions made at start lead to, where both sides have the same */
+const twins = new Map();
+/** @type {WeakMap<object, string>} paths of those objects */
+const twinPaths = new WeakMap();
 /** @type {WeakMap<Function, Function>} the function that a stub stands for */
 const stubbed = new WeakMap();
 
@@ -69,6 +73,14 @@ function addServer(server) {
  */
 function addAnswerer(listener) {
   if (answerers.length < MAX_ANSWERERS && !answerers.includes(listener)) answerers.push(listener);
+}
+
+/** @param {string} name of a function made at start @param {object[]} objects that it leads to */
+function addTwin(name, objects) {
+  twins.set(name, objects);
+  objects.forEach((object, position) => {
+    if (!twinPaths.has(object)) twinPaths.set(object, `t:${name}${SEPARATOR}.${position}`);
+  });
 }
 
 /** @param {string} file @returns {string} the same on every machine */
@@ -120,6 +132,7 @@ function rootOf(root) {
     case 'h:': return handlerValues.get(name);
     case 'r:': return runtimeErrors;
     case 's:': return servers[Number(name)];
+    case 't:': return twins.get(name);
     case 'a:': return answerers[Number(name)];
     case 'm:': {
       if (!modules.has(name)) readModules();
@@ -244,7 +257,7 @@ function find(map, object) {
 /** @param {object} object @returns {string | undefined} the path of a program object */
 function pathOf(object) {
   if (!index) index = build();
-  return find(index, object);
+  return find(index, object) ?? twinPaths.get(object);
 }
 
 /** @returns {Set<any>} what libraries and Node export, which is not the application's */
@@ -258,7 +271,7 @@ function libraryExports() {
 
 /** @param {object} object @returns {boolean} true if it has been there since initialisation, so that other stages have it too */
 function isOfStart(object) {
-  return index !== null && index.has(object);
+  return index !== null && (index.has(object) || twinPaths.has(object));
 }
 
 /**
@@ -312,5 +325,5 @@ function signature(value) {
 }
 
 module.exports = {
-  addBindings, moduleKey, addServer, addAnswerer, servers, handlerValues, stateValues, stubbed, buildIndex, valueOf, libraryExports, isOfStart, pathOf, pathOfPrototype, resolve, signature,
+  addBindings, moduleKey, addServer, addAnswerer, addTwin, servers, handlerValues, stateValues, stubbed, buildIndex, valueOf, libraryExports, isOfStart, pathOf, pathOfPrototype, resolve, signature,
 };

@@ -22,6 +22,7 @@ function sameFile(a, b) {
 /** Loads what only a stage or the entry needs. */
 function prepare() {
   require('./references.js').install();
+  if (context.plan) require('./relocate.js').relocate(context.plan.original);
   require('./streams.js');
   require('./http/request.js');
   require('./http/response.js');

@@ -10,6 +10,7 @@ const { encode, encodeArgument } = require('./codec/encode.js');
 const { applyChanges, encodeChanges, rememberNew } = require('./codec/changes.js');
 const { writeWhole } = require('./codec/whole.js');
 const { CannotTravel } = require('./errors.js');
+const twins = require('./twins.js');
 const { handlers } = require('./handlers.js');
 
 /** @typedef {import('./peer.js').Peer} Peer */
@@ -65,6 +66,11 @@ function runCall(peer, message) {
 /** @param {string} id @param {any[]} captures @returns {Function} */
 function functionOf(id, captures) {
   const handler = handlers.get(id);
+  if (handler?.twin) {
+    const twin = twins.find(id, /** @type {import('./twins.js').Name} */ (captures));
+    if (!twin) throw new CannotTravel('what the function captured at start is not the same on its stage');
+    return twin;
+  }
   const fn = handler && (captures.length > 0 || !handler.fn ? handler.factory && handler.factory(...captures) : handler.fn);
   if (typeof fn !== 'function') throw new CannotTravel('this stage has not defined it');
   return fn;

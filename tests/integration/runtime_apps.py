@@ -257,7 +257,7 @@ def make_app(
     owns: tuple[str, ...] = (),
     plan: Mapping[str, Any] | None = None,
 ) -> App:
-    """Write an application; every id given to `handler` or `lifted` in it is moved to one stage.
+    """Write an application; every id given to `handler`, `lifted` or `twin` in it is moved to one stage.
 
     `owns` lists locations that the stage, and not the entry, owns. `plan` adds to the plan's top level; in
     `plan["handlers"]` fields of a handler can be given by id.
@@ -279,13 +279,15 @@ def make_app(
         elif not package.name.startswith("."):
             (modules / package.name).symlink_to(package)
     sources = [text for text in files.values() if isinstance(text, str)]
-    ids = sorted({found for text in sources for found in re.findall(r"\$pt\.(?:handler|lifted)\('([^']+)'", text)})
+    forms = {name: form for text in sources for form, name in re.findall(r"\$pt\.(handler|lifted|twin)\('([^']+)'", text)}
+    ids = sorted(forms)
     stages = sorted({fields.get(name, {}).get("stage", "stage1") for name in ids})
     described = {
         "format": "pipetrace-plan", "version": 1, "state": [], "guards": [], "sources": [],
         "stages": [{"id": "entry", "replicas": 1, "owns": []},
                    *({"id": stage, "replicas": 1 if owns else replicas, "owns": list(owns)} for stage in stages)],
-        "handlers": [{"id": name, "stage": "stage1", "decision": "moved", "returns": "promise", **fields.get(name, {})}
+        "handlers": [{"id": name, "stage": "stage1", "decision": "moved", "returns": "promise",
+                      **({"form": "twin"} if forms[name] == "twin" else {}), **fields.get(name, {})}
                      for name in ids],
         **extra,
     }  # fmt: skip

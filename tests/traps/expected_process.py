@@ -31,6 +31,11 @@ TRAPS = {
         "function@48": "uses-process",
         "function@52": "moved",
     },
+    "hidden-secret": {
+        "function@25": "captures-unsendable",
+        "function@29": "moved",
+        "function@33": "shares-state",
+    },
     "final-exit": {
         "function@9": "uses-process",
         "function@14": "moved",

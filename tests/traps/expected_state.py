@@ -32,7 +32,7 @@ TRAPS = {
     "captures": {
         "function@11": "moved",
         "function@18": "captures-reassigned",
-        "function@27": "captures-unsendable",
+        "function@27": "moved",
     },
     "late-capture": {
         "change": "captures-reassigned",
@@ -168,6 +168,19 @@ TRAPS = {
         "function@19": "shares-state",
         "function@24": "moved",
         "function@28": "shares-state",
+    },
+    "made-at-start": {
+        "function@12": "moved",
+        "function@26": "uses-this",
+        "function@30": "uses-this",
+        "function@37": "moved",
+        "function@54": "moved",
+        "function@58": "moved",
+        "function@61": "moved",
+        "function@64": "shares-state",
+        "function@69": "shares-state",
+        "function@72": "captures-unsendable",
+        "function@75": "shares-state",
     },
     "parallel": {
         "append": "shares-state",

@@ -52,12 +52,12 @@ def view_of(text: str, *, path: str = "app.js", is_module: bool = False) -> File
     return FileView(parse(text, path, "module" if is_module else "script"), is_module=is_module)
 
 
-def order_for(view: FileView, name: str, captures: tuple[str, ...] = ()) -> HandlerOrder:
+def order_for(view: FileView, name: str, captures: tuple[str, ...] = (), *, twin: bool = False) -> HandlerOrder:
     """The order to move the function of a name, or of 'line:3' the first that begins on a line."""
     for function in functions_of(view.parsed)[1:]:
         if function.name == name or name == f"line:{function.line}":
             key, start, end = function.handler_key, function.start, function.end
-            return HandlerOrder(name, key, view.path, function.name, "stage1", start, end, captures)
+            return HandlerOrder(name, key, view.path, function.name, "stage1", start, end, captures, twin=twin)
     raise AssertionError(f"no function {name}")
 
 
@@ -75,19 +75,21 @@ def rewritten(
     ran: tuple[RanOrder, ...] = (),
     held: dict[tuple[str, int], str] | None = None,
     elsewhere: bool = False,
+    twin: bool = False,
+    staying: tuple[str, ...] = (),
 ) -> Outcome:
     """Rewrite one file, moving the functions named; with `elsewhere` the handler 'elsewhere' of another file, too."""
     view = view_of(text, path=path, is_module=is_module)
     file = FileOrders(
-        handlers=[order_for(view, name, captures) for name in moved],
+        handlers=[order_for(view, name, captures, twin=twin) for name in moved],
         guards=list(guards),
         initials=list(initials),
         ran=list(ran),
         held=held or {},
     )
-    for name in sources:
+    for name in (*sources, *staying):
         found = order_for(view, name)
-        file.sources.append(SourceOrder(found.id, found.key, path, found.start, found.end))
+        file.sources.append(SourceOrder(found.id, found.key, path, found.start, found.end, name in staying))
     views, files = {path: view}, {path: file}
     if elsewhere:
         other = views["other.js"] = view_of("get(function elsewhere() {});\n", path="other.js")

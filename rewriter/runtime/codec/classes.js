@@ -148,4 +148,4 @@ function accessorParts(descriptor) {
   return (descriptor.get === undefined ? 0 : 1) | (descriptor.set === undefined ? 0 : 2);
 }
 
-module.exports = { accessorParts, classOf, className };
+module.exports = { TIMERS, accessorParts, classOf, className, hasPrivateFields };

@@ -16,7 +16,7 @@ process.on('unhandledRejection', (error) => {
 process.on('warning', (warning) => {
   seen.push(`warning ${warning.name} ${warning.message}`);
 });
-for (const trap of ['late-throw', 'rejections', 'facts', 'final-exit']) app.use(`/${trap}`, require(`./${trap}`));
+for (const trap of ['late-throw', 'rejections', 'facts', 'hidden-secret', 'final-exit']) app.use(`/${trap}`, require(`./${trap}`));
 app.get('/seen', (req, res) => {
   res.json(seen.splice(0));
 });

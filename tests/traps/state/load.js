@@ -48,5 +48,7 @@ module.exports = {
   env: gets('/read', '/write', '/read', '/cwd', '/argv'),
   clock: gets('/'),
   'partly-state': gets('/hit', '/title', '/plural', '/hit', '/title'),
+  'made-at-start': gets('/row/2', '/visit', '/visits', '/visited', '/upper', '/twice', '/loop/a', '/loop/b', '/loop/c', '/later', '/count', '/limit', '/raise', '/fewer',
+    '/limit', '/count', '/row/3'),
   parallel: gets('/', '/beside', '/calls'),
 };
