@@ -10,6 +10,8 @@ from pipetrace.partitioner.places import refused_by_place
 from pipetrace.partitioner.recording import Function, Recording, Shape
 from pipetrace.partitioner.refusal import Refusal
 
+_EVENTFUL = frozenset({"socket", "stream", "emitter"})
+
 
 def kernel_mobility(
     recording: Recording, facts: Facts, waits: Waits, unit: int, held: list[Refusal]
@@ -108,8 +110,28 @@ def _refused_wait(
                     refused[0].cause, f"{outer} cannot wait for {name}: {refused[0].sentence}", refused[0].remedy
                 )
             ]
+    bound = _bound_to(recording, around.id)
+    if bound is not None:
+        return [
+            Refusal(
+                "not-atomic",
+                f"{outer} uses {a_noun(bound)}, whose next event could come in between if {name} were waited for "
+                f"({where}).",
+                f"Call {name} in a function that needs only data.",
+            )
+        ]
     fault = waits.fault(kernel.id)
     return [] if fault is None else [Refusal(fault.cause, fault.sentence, fault.remedy)]
+
+
+def _bound_to(recording: Recording, function: int) -> str | None:
+    """Class of a resource with events of its own that a function is given or captures."""
+    local = {f"capture:{capture.name}" for capture in recording.captures.get(function, ()) if not capture.module_level}
+    slots = recording.shapes.get(function, {})
+    given = {shape.klass for slot, shapes in slots.items() if slot.startswith("arg") for shape in shapes}
+    captured = {shape.klass for slot in local for shape in slots.get(slot, ())}
+    # A callback with a request at hand mostly is in the middle of reading it.
+    return min((given & _EVENTFUL) | (captured & (_EVENTFUL | {"http.request"})), default=None)
 
 
 def _caller_of(recording: Recording, function: int) -> int | None:

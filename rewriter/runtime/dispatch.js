@@ -216,6 +216,11 @@ class Pool {
   }
 }
 
+/** @param {any[]} args @returns {boolean} true if a handler of no request ends by calling its last argument */
+function isCalledBack(args) {
+  return typeof args[args.length - 1] === 'function' && !args.some((value) => value instanceof http.IncomingMessage);
+}
+
 class Dispatcher {
   constructor() {
     /** @type {Map<string, Pool>} */
@@ -276,7 +281,8 @@ class Dispatcher {
     session.call = call;
     if (free) this.deliver(replica, session, message);
     else pool.hold(session, message);
-    return call.result;
+    // Who is called back does not wait for a promise as well, and may object to one.
+    return handler.silent && isCalledBack(args) ? undefined : call.result;
   }
 
   /** @param {Handler} handler @param {Session} session @param {any[]} args @param {any[]} captures @returns {Message | null} */

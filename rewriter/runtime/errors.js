@@ -84,6 +84,12 @@ const errors = {
       `Handler ${handler || '(unknown)'} on stage ${here} called process.${name}, which concerns the process of the entry stage.`,
       { handler, location: `process.${name}`, owner: 'entry', remedy: 'keep this handler: pipetrace partition --keep <handler>' });
   },
+  /** @param {string} handler @param {string} here */
+  listens(handler, here) {
+    return new PipetraceViolation(
+      `Handler ${handler || '(unknown)'} on stage ${here} would listen, which has to happen on the machine of the entry stage.`,
+      { handler, location: 'listen', owner: 'entry', remedy: 'keep this handler: pipetrace partition --keep <handler>' });
+  },
   /** @param {string} name @param {string} handler */
   chainEnded(name, handler) {
     return new PipetraceViolation(

@@ -84,10 +84,15 @@ function watchAnswerers() {
 /** @type {Map<number, {server: any, resource: AsyncResource}>} */
 const pending = new Map();
 
-/** @param {(index: number) => void} listen */
-function silenceListeners(listen) {
+/** @param {(index: number) => void} listen @param {boolean} thread of the entry's process, where a handler's own servers may listen */
+function silenceListeners(listen, thread) {
   for (const [proto, name] of /** @type {[any, string][]} */ ([[net.Server.prototype, 'listen'], [dgram.Socket.prototype, 'bind']])) {
+    const original = proto[name];
     patch(proto, name, /** @this {any} @param {any[]} args */ function (...args) {
+      if (!inInit()) {
+        if (thread) return Reflect.apply(original, this, args);
+        throw violations.report(errors.listens(currentHandler(), context.stage));
+      }
       const callback = args.find((value) => typeof value === 'function');
       if (callback) this.once('listening', callback);
       if (!program.servers.includes(this)) {
@@ -249,7 +254,7 @@ function hideThread() {
  */
 function isolate(outside, facts) {
   passErrors(outside);
-  silenceListeners(outside.listen);
+  silenceListeners(outside.listen, facts.thread);
   watchAnswerers();
   silenceTimers();
   silenceOutput(outside, facts.terminal);

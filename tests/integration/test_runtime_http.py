@@ -212,4 +212,72 @@ def test_each_request_that_a_late_callback_leaves_with_a_violation_is_answered(t
         assert [answer.split(b" ")[1] for answer in found] == [b"500"] * 8, server.err()
         assert "Handler app.js#count on stage stage1 touched app.js:seen" in server.err()
         assert "(unknown)" not in server.err()
-        assert server.counters("app.js#count")["sent"] == 8
+        until(lambda: server.counters("app.js#count")["sent"] == 8)
+
+
+CUT = """
+'use strict';
+const $pt = require('@pipetrace/runtime').file('app.js');
+const http = require('http');
+const server = http.createServer($pt.handler('app.js#cut', (req, res) => {
+  res.write('begun');
+  process.nextTick(() => req.socket.destroy());
+}));
+server.listen(0, () => console.log('port ' + server.address().port));
+"""
+
+
+def test_what_was_written_before_a_connection_is_destroyed_arrives(tmp_path: Path, transport: Transport) -> None:
+    app = make_app(tmp_path / "app", {"app.js": CUT}, replicas=1)
+    with app.serve(None) as original, app.serve(transport) as staged:
+        expected, found = (raw_request(server.port, "GET / HTTP/1.1") for server in (original, staged))
+        assert b"begun" in expected
+        assert found == expected
+        until(lambda: staged.counters("app.js#cut")["sent"] == 1)
+
+
+OWN_SERVER = """
+'use strict';
+const $pt = require('@pipetrace/runtime').file('app.js');
+const http = require('http');
+const server = http.createServer($pt.handler('app.js#listens', async (req, res) => {
+  const own = http.createServer((_, answer) => answer.end('own'));
+  await new Promise((done) => own.listen(0, '127.0.0.1', done));
+  const text = await (await fetch(`http://127.0.0.1:${own.address().port}/`)).text();
+  own.close();
+  own.closeAllConnections();
+  res.end(text);
+}));
+server.listen(0, () => console.log('port ' + server.address().port));
+"""
+
+
+def test_a_moved_handlers_own_server_listens_or_is_a_violation(tmp_path: Path, transport: Transport) -> None:
+    app = make_app(tmp_path / "app", {"app.js": OWN_SERVER}, replicas=1)
+    with app.serve(transport) as server:
+        status, text = server.get("/")
+        if transport.address == "threads":
+            assert (status, text) == (200, "own")
+        else:
+            assert status == 500
+            assert "would listen, which has to happen on the machine of the entry stage" in server.err()
+
+
+CALLED_BACK = """
+'use strict';
+const $pt = require('@pipetrace/runtime').file('app.js');
+const http = require('http');
+const work = $pt.handler('app.js#work', (n, done) => { setTimeout(() => done(n + 1), 1); });
+const server = http.createServer((req, res) => {
+  const told = work(1, (n) => res.end(`${n} ${told}`));
+});
+server.listen(0, () => console.log('port ' + server.address().port));
+"""
+
+
+def test_who_is_called_back_gets_no_promise(tmp_path: Path, transport: Transport) -> None:
+    plan = {"handlers": {"app.js#work": {"returns": "nothing"}}}
+    app = make_app(tmp_path / "app", {"app.js": CALLED_BACK}, plan=plan)
+    with app.serve(transport) as server:
+        assert server.get("/") == (200, "2 undefined")
+        until(lambda: server.counters("app.js#work")["sent"] == 1)

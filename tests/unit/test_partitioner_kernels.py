@@ -198,3 +198,13 @@ def test_a_kernel_that_touches_shared_state_stays() -> None:
     plan = make_plan(served.draw.recording(), Options(machines=4, move="all"))
     kept = next(handler for handler in plan.handlers if handler.name == "md.render()")
     assert (kept.decision, kept.reason.cause) == ("kept", "shares-state")
+
+
+@pytest.mark.parametrize(("klass", "expected"), [("stream", ["not-atomic"]), ("http.request", ["not-atomic"]), ("http.response", [])])
+def test_what_a_stream_at_hand_would_do_next_could_come_in_between(klass: str, expected: list[str]) -> None:
+    served = Served()
+    served.serve()
+    maker = served.draw.function("maker", at_init=False)
+    served.draw.capture(served.show, "source", scope=maker)
+    served.draw.shape(served.show, "capture:source", klass)
+    assert served.causes() == expected

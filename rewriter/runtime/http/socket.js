@@ -40,6 +40,9 @@ const STATE = Symbol('pipetrace.socket');
 
 /** @typedef {{session: Session, facts: Record<string, any>, gate: ((done: () => void) => void) | null, inside: () => boolean, silent: boolean}} SocketState */
 
+/** Operation: hand everything that was written to the system. */
+const FLUSH = 'pipetrace.flush';
+
 /** @param {any} socket @param {string} name @param {any[]} args passes an operation on to the real connection */
 function pass(socket, name, args) {
   const state = /** @type {SocketState} */ (socket[STATE]);
@@ -91,6 +94,8 @@ class StageSocket extends Duplex {
 
   /** @param {Error | null} error @param {(error: Error | null) => void} done */
   _destroy(error, done) {
+    // What was written a tick ago has left by now in the original, where both come at once here.
+    if (this.writableCorked === 0) pass(this, FLUSH, []);
     pass(this, 'destroy', []);
     done(error);
   }
@@ -180,7 +185,8 @@ function encodeSocket(s, out, socket) {
       const args = [];
       let count = r.next();
       while (count-- > 0) args.push(decoder.decode(s, r));
-      socket[name](...args);
+      if (name === FLUSH) while (socket.writableCorked > 0) socket.uncork();
+      else socket[name](...args);
     },
     ownKeys: () => [],
   });
