@@ -216,9 +216,9 @@ class Pool {
   }
 }
 
-/** @param {any[]} args @returns {boolean} true if a handler of no request ends by calling its last argument */
+/** @param {any[]} args @returns {boolean} true if a handler is given nothing but what it calls when it is done */
 function isCalledBack(args) {
-  return typeof args[args.length - 1] === 'function' && !args.some((value) => value instanceof http.IncomingMessage);
+  return args.length === 1 && typeof args[0] === 'function';
 }
 
 class Dispatcher {

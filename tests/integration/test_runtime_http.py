@@ -267,9 +267,9 @@ CALLED_BACK = """
 'use strict';
 const $pt = require('@pipetrace/runtime').file('app.js');
 const http = require('http');
-const work = $pt.handler('app.js#work', (n, done) => { setTimeout(() => done(n + 1), 1); });
+const work = $pt.handler('app.js#work', (done) => { setTimeout(() => done(2), 1); });
 const server = http.createServer((req, res) => {
-  const told = work(1, (n) => res.end(`${n} ${told}`));
+  const told = work((n) => res.end(`${n} ${told}`));
 });
 server.listen(0, () => console.log('port ' + server.address().port));
 """
