@@ -131,7 +131,7 @@ def compare(package: Package, *, keep: Path | None = None, steady: bool = True) 
         (keep / f"{package.name}.after").write_text(printed_after)
     if not before:
         raise PipetraceError(f"The tests of {package.name} do not run: {printed[-500:]}")
-    shaky = {name for name, _ in (before - again) + (again - before)}
+    shaky = {name for name, _ in (before - again) + (again - before)} | set(package.racing)
     lost = [(name, f"no longer {word}") for name, word in (before - after) if name not in shaky]
     new = [(name, word) for name, word in (after - before) if name not in shaky]
     passed = sum(count for (_, word), count in before.items() if word == "passed")

@@ -98,6 +98,41 @@ def test_no_getter_and_no_trap_runs_more_often(runner: Runner) -> None:
     assert expected.startswith("6 ")
 
 
+PATTERNS = """
+const { test, exec } = RegExp.prototype;
+let calls = 0;
+RegExp.prototype.test = function (text) { calls++; return test.call(this, text); };
+RegExp.prototype.exec = function (text) { calls++; return exec.call(this, text); };
+const kept = (secret) => { class Kept { #own = secret; get() { return this.#own; } } return new Kept(); };
+const http = require('http');
+const all = new Map();
+const server = http.createServer((req, res) => {
+  const before = calls;
+  all.set(req.url, kept(req.url));
+  JSON.stringify([...all].map(([url, one]) => [/^.host/.test(url), one.get()]));
+  require('util').format('%s', () => 1);
+  res.end(String(calls - before));
+});
+server.listen(0, '127.0.0.1', async () => {
+  const counts = [];
+  for (let left = 12; left > 0; left--) {
+    counts.push(await (await fetch(`http://127.0.0.1:${server.address().port}/host-${left % 4}?a#b`)).text());
+  }
+  console.log(counts.join(' '));
+  server.closeAllConnections();
+  server.close();
+});
+"""
+
+
+def test_replaced_methods_of_patterns_are_called_by_the_application_only(runner: Runner) -> None:
+    runner.write("patterns.js", PATTERNS)
+    expected, status = runner.plain("patterns.js")
+    run = runner.record("patterns.js", memory="full")
+    assert (run.stdout, run.status) == (expected, status)
+    assert status == 0
+
+
 SECRET_APP = """
 const http = require('http');
 const secrets = new Map(), dictionary = {}, handlers = {};

@@ -72,6 +72,13 @@ class Requests extends Given {
   static get(request) {
     return #link in request ? request.#link : undefined;
   }
+
+  /** @param {any} request @param {Link} link */
+  static set(request, link) {
+    // What the agent calls may be the application's by now, and begin the same request.
+    if (#link in request) request.#link = link;
+    else new Requests(request, link);
+  }
 }
 /** Parsers whose events run in the context of their request. @type {WeakSet<object>} */
 const parsers = new WeakSet();
@@ -202,7 +209,7 @@ function starts(frame, key, method, url) {
   frame.chain.kind = 'http';
   frame.chain.event = event;
   frame.parent = 0;
-  new Requests(key, new Link(frame.id, frame.chain));
+  Requests.set(key, new Link(frame.id, frame.chain));
   if (state.inInit) endInit();
   return true;
 }

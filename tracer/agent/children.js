@@ -11,6 +11,7 @@
 const process = require('process');
 const path = require('path');
 const childProcess = require('child_process');
+const { matches } = require('./patterns.js');
 
 const OURS = ['PIPETRACE_RUN', 'PIPETRACE_DIR', 'PIPETRACE_LISTEN_FILE'];
 
@@ -34,7 +35,7 @@ function watch() {
 
 /** @param {unknown} file */
 function runsNode(file) {
-  return typeof file === 'string' && (file === process.execPath || /^node(js)?$/.test(path.basename(file)));
+  return typeof file === 'string' && (file === process.execPath || matches(/^node(js)?$/, path.basename(file)));
 }
 
 /** @param {string} pair */

@@ -12,6 +12,7 @@ const { types } = require('util');
 const { textOf } = require('./disguise.js');
 const { idOf, LIBRARY } = require('./identity.js');
 const { isMadeUp } = require('./reach.js');
+const { matches } = require('./patterns.js');
 
 /** @typedef {{name: string, value?: {type: string, value?: unknown, unserializableValue?: string, objectId?: string, description?: string}}} Found */
 
@@ -112,7 +113,7 @@ function mayHavePrivateFields(object) {
     if (typeof maker !== 'function' || types.isProxy(maker)) continue;
     let has = privates.get(maker);
     if (has === undefined) {
-      has = idOf(maker) === LIBRARY && /^class[^]*#[A-Za-z_$]/.test(textOf(maker));
+      has = idOf(maker) === LIBRARY && matches(/^class[^]*#[A-Za-z_$]/, textOf(maker));
       privates.set(maker, has);
     }
     if (has) return true;
@@ -133,7 +134,7 @@ function addClosures(fn, into) {
   const list = ask('Runtime.getProperties', { objectId, ownProperties: true })?.internalProperties
     ?.find((/** @type {Found} */ each) => each.name === '[[Scopes]]')?.value.objectId;
   if (list === undefined) return false;
-  const scopes = scopesOf(list).filter(({ description }) => /^(Closure|Block)/.test(description));
+  const scopes = scopesOf(list).filter(({ description }) => matches(/^(Closure|Block)/, description));
   // A CommonJS module is a function as well, the outermost one.
   if (scopes.at(-1)?.description === 'Closure') scopes.pop();
   const before = into.length;

@@ -3,6 +3,7 @@
 
 /** Which function of the application a function object is: its own text says so, in its entry probe. */
 
+const { find } = require('./patterns.js');
 const { textOf } = require('./disguise.js');
 
 const LIBRARY = -2;
@@ -29,7 +30,7 @@ function idOf(fn) {
   if (text.startsWith('class')) {
     if (text.includes('$px')) id = UNNUMBERED;
   } else {
-    const match = ENTRY.exec(text);
+    const match = find(ENTRY, text);
     if (match !== null) id = Number(match[1]);
     else if (text.includes('$px')) id = UNNUMBERED;
   }

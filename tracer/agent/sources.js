@@ -8,6 +8,7 @@
  */
 
 const { fileURLToPath } = require('url');
+const { find, matches } = require('./patterns.js');
 
 class Source {
   /** @param {string} original @param {string} code @param {string} spans see `Instrumented.spans` of the recorder */
@@ -132,12 +133,13 @@ const read = new Set();
 function isWord(text) {
   fetch();
   // Attached to a running process, the agent has no sources; then what is plainly a name is taken for one.
-  if (sources.size === 0) return /^[a-z][a-z_-]{0,24}(\.[a-z]{1,5})?$/.test(text);
+  if (sources.size === 0) return matches(/^[a-z][a-z_-]{0,24}(\.[a-z]{1,5})?$/, text);
   if (read.size < sources.size) {
     for (const source of sources.values()) {
       if (read.has(source)) continue;
       read.add(source);
-      for (const word of source.original.match(/[\w.~%@+-]+/g) ?? []) words.add(word);
+      const word = /[\w.~%@+-]+/g;
+      for (let found = find(word, source.original); found !== null; found = find(word, source.original)) words.add(found[0]);
     }
   }
   return words.has(text);
@@ -168,8 +170,8 @@ function pathPattern(url) {
 
 /** @param {string} url */
 function makePattern(url) {
-  const end = url.search(/[?#]/);
-  const path = end < 0 ? url : url.slice(0, end);
+  const end = find(/[?#]/, url);
+  const path = end === null ? url : url.slice(0, end.index);
   return path.split('/').map((part) => (part === '' || isWord(part) ? part : '*')).join('/');
 }
 
