@@ -75,7 +75,7 @@ def _nothing(analysis: Analysis, problem: Problem, solution: Solution) -> str:
     requests = graph.requests
     if requests and problem.base_us > graph.cpu_us:
         return (
-            f"Nothing to gain: a request takes about {milliseconds(analysis.model.entry_us_per_request)} in Node and "
+            f"Nothing to gain: a request takes about {milliseconds(problem.base_us / requests)} in Node and "
             f"the framework, and {milliseconds(graph.cpu_us / requests)} in handlers."
         )
     heavy = {unit for unit in graph.units if analysis.is_heavy(unit)}

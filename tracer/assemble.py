@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from pipetrace.tracer.cpu_profile import CpuProfile
 from pipetrace.tracer.listen import Listener
 from pipetrace.tracer.metrics import ProcessSample, sample_table
 from pipetrace.tracer.originals import NO_MAPS, MappedFiles
+from pipetrace.tracer.run_time import RunTime
 from pipetrace.tracer.spool import SpoolTables
 from pipetrace.tracer.static_tables import LoadedFile, static_tables
 from pipetrace.tracer.trace import TraceWriter
@@ -43,6 +44,8 @@ class Collected:
     samples: Sequence[ProcessSample]
     listeners: Sequence[Listener]
     mapped: MappedFiles = NO_MAPS
+    run_times: Mapping[int, RunTime] = field(default_factory=dict)
+    """pid → how long its main thread ran."""
 
 
 def process_ids(spool: SpoolTables) -> dict[tuple[int, int], int]:
@@ -77,6 +80,8 @@ def write_tables(writer: TraceWriter, collected: Collected) -> None:
         writer.write(name, rows)
     for name in _SPOOLED:
         table = dict(getattr(collected.spool, name))
+        if name == "invocation" and collected.run_times:
+            table["cpu_ns"] = _bounded_cpu(collected)
         for column in _FUNCTION_COLUMNS.get(name, ()):
             table[column] = _renumber(table[column], function_ids)
         for column in _FILE_COLUMNS.get(name, ()):
@@ -106,6 +111,29 @@ def write_tables(writer: TraceWriter, collected: Collected) -> None:
     )
     ids = process_ids(collected.spool)
     writer.write("sample", sample_table(list(collected.samples), collected.directory, ids))
+
+
+def main_cpu(spool: SpoolTables, run_times: Mapping[int, RunTime]) -> dict[str, int]:
+    """Return for ``meta`` the CPU of each process's main thread after the initialisation, in ns, where it is known."""
+    found = {}
+    for (pid, thread), process_id in process_ids(spool).items():
+        ran = run_times[pid].since(spool.init_end_ns or 0) if thread == 0 and pid in run_times else None
+        if ran is not None:
+            found[str(process_id)] = ran
+    return found
+
+
+def _bounded_cpu(collected: Collected) -> NDArray[np.int64]:
+    """Return the CPU of all invocations, without what their threads waited for a core, as far as that is known."""
+    columns = ("start_ns", "wall_ns", "cpu_ns", "process_id")
+    table = {name: np.asarray(collected.spool.invocation[name]).astype(np.int64) for name in columns}
+    cpu = table["cpu_ns"].copy()
+    for (pid, thread), process_id in process_ids(collected.spool).items():
+        ran = collected.run_times.get(pid)
+        if thread == 0 and ran is not None:
+            mine = table["process_id"] == process_id
+            cpu[mine] = ran.bounded(table["start_ns"][mine], table["wall_ns"][mine], cpu[mine])
+    return cpu
 
 
 def _dense(files: Sequence[LoadedFile]) -> tuple[list[LoadedFile], NDArray[Any], NDArray[Any]]:

@@ -364,8 +364,9 @@ class _Recording:
         mapped = map_files(files, self._root, described.argv[0])
         unmapped = [Problem("other", file_id, 0, sentence) for file_id, sentence in mapped.unusable]
         collected = Collected(
-            self._directory, self._root, spool, files, [*rows, *unmapped], self._profile, samples, listeners, mapped
-        )
+            self._directory, self._root, spool, files, [*rows, *unmapped], self._profile, samples, listeners, mapped,
+            self._metrics.run_times,
+        )  # fmt: skip
         with TraceWriter(path, force=options.force) as writer:
             write_tables(writer, collected)
             writer.commit(meta)

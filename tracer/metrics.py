@@ -14,6 +14,8 @@ from typing import Any
 
 import psutil
 
+from pipetrace.tracer.run_time import PERIOD_S, RunTime
+
 _PERIOD_S = 0.5
 
 
@@ -39,6 +41,8 @@ class ProcessMetrics:
         self.samples: list[ProcessSample] = []
         self.cpu_s: dict[int, float] = {}
         """pid → CPU seconds that it had used when it was seen last."""
+        self.run_times: dict[int, RunTime] = {}
+        """pid → how long its main thread ran."""
         self._thread = threading.Thread(target=self._run, name="pipetrace-metrics", daemon=True)
         self._thread.start()
 
@@ -49,6 +53,8 @@ class ProcessMetrics:
                 process = psutil.Process(pid)
                 process.cpu_percent()  # the first call only sets the mark
                 self._processes[pid] = process
+                self.run_times[pid] = RunTime(pid)
+                self.run_times[pid].look(time.time_ns())
 
     def close(self) -> None:
         """Take a last sample and stop."""
@@ -57,9 +63,20 @@ class ProcessMetrics:
             self._thread.join()
 
     def _run(self) -> None:
-        while not self._closing.wait(self._period_s):
-            self._sample()
+        due = time.monotonic() + self._period_s
+        while not self._closing.wait(min(PERIOD_S, self._period_s)):
+            self._look()
+            if time.monotonic() >= due:
+                due += self._period_s
+                self._sample()
+        self._look()
         self._sample()
+
+    def _look(self) -> None:
+        with self._lock:
+            watched = [self.run_times[pid] for pid in self._processes]
+        for thread in watched:
+            thread.look(time.time_ns())
 
     def _sample(self) -> None:
         with self._lock:

@@ -1,0 +1,106 @@
+"""What the main thread of a process really ran, so that waiting for a core does not count as a handler's CPU.
+
+The agent's clock goes on while the operating system runs something else on the thread's core. On a busy machine a
+handler of 40 µs is then seen to take 8 ms now and then. Where the kernel tells how long a thread has run (Linux:
+`/proc/<pid>/schedstat`, proc(5) and Documentation/scheduler/sched-stats), invocations of a short stretch of time
+cannot have taken more CPU together than the thread had in it.
+"""
+
+from __future__ import annotations
+
+from array import array
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+PERIOD_S = 0.02
+"""Time between two looks at a thread."""
+_LAG_NS = 4_000_000
+"""The kernel counts a running thread's time at its ticks only: so much may be missing at the end of a stretch."""
+
+
+class RunTime:
+    """Looks at how long the main thread of one process has run."""
+
+    def __init__(self, pid: int) -> None:
+        self._path = Path(f"/proc/{pid}/schedstat")
+        self._times, self._runs = array("q"), array("q")
+
+    def look(self, now_ns: int) -> None:
+        """Note how long it has run at this time of the epoch; does nothing where the kernel does not tell."""
+        try:
+            run = int(self._path.read_bytes().split()[0])
+        except (OSError, IndexError, ValueError):
+            return
+        self.note(now_ns, run)
+
+    def note(self, now_ns: int, run_ns: int) -> None:
+        """Note that it had run for so long; of a stretch in which it did not run only the ends are kept."""
+        if len(self._runs) > 1 and self._runs[-1] == self._runs[-2] == run_ns:
+            self._times[-1] = now_ns
+        else:
+            self._times.append(now_ns)
+            self._runs.append(run_ns)
+
+    def since(self, start_ns: int) -> int | None:
+        """Return how long it ran from a time of the epoch on, in ns; None where the kernel does not tell."""
+        if len(self._times) < 2:
+            return None
+        times = np.frombuffer(self._times, dtype=np.int64)
+        before = np.interp(start_ns - times[0], times - times[0], np.frombuffer(self._runs, dtype=np.int64))
+        return int(self._runs[-1] - before)
+
+    def bounded(
+        self, start_ns: NDArray[np.int64], wall_ns: NDArray[np.int64], cpu_ns: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Return the CPU of invocations, lowered where they would have had more together than the thread had.
+
+        Args:
+            start_ns: when each began, in ns of the epoch.
+            wall_ns: how long it took, with what ran inside it.
+            cpu_ns: the CPU that the agent's clock gives it, without what ran inside it.
+        """
+        if len(self._times) < 2 or not len(start_ns):
+            return cpu_ns
+        edges = np.frombuffer(self._times, dtype=np.int64)
+        origin = int(edges[0])
+        looked = (edges - origin).astype(np.float64)
+        run = np.diff(np.frombuffer(self._runs, dtype=np.int64)).astype(np.float64)
+        begin = (start_ns - origin).astype(np.float64)
+        end = begin + np.maximum(wall_ns, 1)
+        busy = np.diff(_spent(begin, end, cpu_ns.astype(np.float64), looked))
+        share = np.where(busy > run + _LAG_NS, run / np.maximum(busy, 1.0), 1.0)
+        # The integral of the share over time; before the first look and after the last one nothing is known.
+        covered = np.concatenate(([0.0], np.cumsum(share * np.diff(looked))))
+        kept = _at(begin, end, looked, covered)
+        lowered: NDArray[np.int64] = np.round(cpu_ns * kept).astype(np.int64)
+        return lowered
+
+
+def _spent(
+    begin: NDArray[np.float64], end: NDArray[np.float64], cpu: NDArray[np.float64], at: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """CPU of all invocations up to some times, each spread evenly over its own time."""
+    slope = cpu / (end - begin)
+    times = np.concatenate([begin, end])
+    order = np.argsort(times, kind="stable")
+    times, slopes = times[order], np.cumsum(np.concatenate([slope, -slope])[order])
+    total = np.concatenate(([0.0], np.cumsum(slopes[:-1] * np.diff(times))))
+    found: NDArray[np.float64] = np.interp(at, times, total)
+    return found
+
+
+def _at(
+    begin: NDArray[np.float64], end: NDArray[np.float64], looked: NDArray[np.float64], covered: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Mean share over the time of each invocation."""
+
+    def integral(at: NDArray[np.float64]) -> NDArray[np.float64]:
+        found: NDArray[np.float64] = np.interp(at, looked, covered)
+        found += np.minimum(at - looked[0], 0.0)
+        found += np.maximum(at - looked[-1], 0.0)
+        return found
+
+    share: NDArray[np.float64] = np.clip((integral(end) - integral(begin)) / (end - begin), 0.0, 1.0)
+    return share
