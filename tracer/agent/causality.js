@@ -89,6 +89,7 @@ let initChain = null;
 const KINDS = {
   HTTPINCOMINGMESSAGE: 'http', Timeout: 'timer', UDP: 'datagram', UDPWRAP: 'datagram', TCP: 'connection',
   Pipe: 'connection', TLSWrap: 'connection', Signal: 'signal', MessagePort: 'other', FSEvent: 'other', StatWatcher: 'other',
+  HTTPParser: 'other',
 };
 /** Names of events whose resource does not tell it. @type {Record<string, string>} */
 const EVENTS = { UDP: 'message', UDPWRAP: 'message', MessagePort: 'message', FSEvent: 'change', StatWatcher: 'change' };
