@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipetrace.javascript.kernel_runs import KernelRun
+from pipetrace.javascript.kernel_run import KernelRun
 from pipetrace.javascript.kernels import KernelSite
 from pipetrace.rewriter.guard import can_guard
 from pipetrace.rewriter.initial import can_share

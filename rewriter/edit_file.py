@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipetrace.javascript.kernel_runs import KernelRun
+from pipetrace.javascript.kernel_run import KernelRun
 from pipetrace.rewriter.bindings import makes_objects, register_bindings
 from pipetrace.rewriter.closures import Marks, watch_closures
 from pipetrace.rewriter.constants import watch_changes

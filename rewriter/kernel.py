@@ -8,7 +8,8 @@ async becomes `$pt.steps(async …)`, which keeps what its caller sees: nothing 
 from __future__ import annotations
 
 from pipetrace.javascript.functions import FunctionInfo
-from pipetrace.javascript.kernel_runs import KernelRun, kernel_runs
+from pipetrace.javascript.kernel_run import KernelRun
+from pipetrace.javascript.kernel_runs import kernel_runs
 from pipetrace.javascript.kernels import KernelSite, kernel_sites, needs_parentheses
 from pipetrace.javascript.nodes import Node, walk
 from pipetrace.rewriter.context import FileContext

@@ -9,7 +9,7 @@ the last one's error has to wait for its turn: the kernel returns `$pt.outcome((
 
 from __future__ import annotations
 
-from pipetrace.javascript.kernel_runs import KernelRun, RunInput, run_body
+from pipetrace.javascript.kernel_run import KernelRun, RunInput, run_body
 from pipetrace.javascript.kernels import KernelSite, kernel_sites, needs_parentheses
 from pipetrace.javascript.nodes import Node, walk
 from pipetrace.rewriter.context import FileContext

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pipetrace.javascript.functions import FunctionInfo, functions_of
-from pipetrace.javascript.kernel_runs import KernelRun, kernel_runs
+from pipetrace.javascript.kernel_run import KernelRun
+from pipetrace.javascript.kernel_runs import kernel_runs
 from pipetrace.javascript.kernels import KernelSite, kernel_sites
 from pipetrace.javascript.parse import ParsedFile, deep_recursion
 from pipetrace.javascript.scopes import Capture, ScopeInfo, analyse

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pipetrace.javascript.functions import functions_of
-from pipetrace.javascript.kernel_runs import KernelRun, kernel_runs, run_body
+from pipetrace.javascript.kernel_run import KernelRun, run_body
+from pipetrace.javascript.kernel_runs import kernel_runs
 from pipetrace.javascript.kernels import kernel_sites
 from pipetrace.javascript.parse import parse
 from pipetrace.javascript.scopes import analyse
