@@ -83,7 +83,7 @@ function changes(value, location, byMethod, made) {
   const isObject = (typeof value === 'object' && value !== null) || typeof value === 'function';
   if (role === 'stage') {
     // A stage with state of its own may reach it through a name that is a constant itself, and then it is as recorded.
-    if (context.ownsState) return value;
+    if (context.ownsState && (!isObject || ownParts(plan).has(/** @type {any} */ (value)))) return value;
     const ofStart = isObject && (made || (context.initOver && program.isOfStart(/** @type {any} */ (value))));
     if (!ofStart && !(plan.constants.has(location) && (value === undefined || isObject))) return value;
     if ((byMethod && !isCollection(value)) || inInit()) return value;
@@ -105,9 +105,16 @@ function changes(value, location, byMethod, made) {
   return value;
 }
 
+/** @param {import('./plan.js').Plan} plan @returns {WeakMap<object, Set<string>>} what the state of this stage consists of */
+function ownParts(plan) {
+  if (!context.initOver) return partsOf([]);
+  stateParts ??= partsOf([...plan.tied].filter((location) => plan.ownerOf(location) === context.stage));
+  return stateParts;
+}
+
 /** @returns {boolean} true while the program starts, where what it makes now has a copy on other stages */
 function starting() {
-  if (context.role === 'stage') return !context.ownsState && inInit();
+  if (context.role === 'stage') return inInit();
   return context.role === 'entry' && !context.initOver;
 }
 
