@@ -51,7 +51,8 @@ def guards_of(analysis: Analysis, moved: Mapping[int, str], owners: Mapping[str,
                 continue
             file = recording.file_of(name[0])
             location = f"{file}:{capture.name}"
-            item = _item_of(analysis, names, location)
+            # A name that is imported is guarded by what it stands for.
+            item = analysis.classes.items.get(location) if capture.home else _item_of(analysis, names, location)
             if capture.kind in _FIXED and (item is None or not item.cells):
                 continue  # as long as it keeps no state in properties of its own
             owner = owners.get(location if item is None else item.id, "entry")

@@ -136,9 +136,9 @@ class Drawing:
         """A variable: of the module, or of one activation of a function."""
         return self._location("variable", name, klass, scope=scope, line=line, born_init=scope == MODULE, chain=chain)
 
-    def content(self, name: str, *, klass: str = "Map", line: int = 1) -> int:
+    def content(self, name: str, *, klass: str = "Map", line: int = 1, file: str = "app.js") -> int:
         """The content of a collection that a module-level variable holds."""
-        return self._location("content", "elements", klass, line=line, root=f"app.js#{name}", born_init=True)
+        return self._location("content", "elements", klass, line=line, root=f"{file}#{name}", born_init=True)
 
     def object(self, name: str, *, klass: str = "plain", line: int = 1, born_init: bool = False) -> int:
         """A property of an object that no module-level variable leads to."""

@@ -250,3 +250,17 @@ def test_state_that_moves_is_guarded_where_another_file_names_it() -> None:
     draw.captures[clear] = [Capture("hits", admin, True, "const", line=1, init_kind="require", home=(store, "hits"))]
     guards = {(guard.location, guard.form, guard.owner) for guard in make_plan(draw.recording(), Options(machines=4, move="all")).guards}
     assert ("admin.js:hits", "variable", "stage1") in guards
+
+
+def test_an_imported_name_of_state_elsewhere_may_be_compared() -> None:
+    draw = Drawing()
+    render, count = _heavy(draw), draw.function("count")
+    draw.files[1] = SourceFile(1, "store.js", "00ff")
+    store = len(draw.functions)
+    draw.functions[store] = Function(store, 1, None, "module", "", key="store.js#module")
+    draw.captures[store] = [Capture("hits", store, True, "const", line=2, init_kind="new")]
+    draw.capture(render, "hits", init_kind="require", line=10, home=(store, "hits"))
+    hits = draw.content("hits", line=2, file="store.js")
+    for _ in range(2):
+        draw.touch(draw.run(count), "rw", hits)
+    assert [(guard.location, guard.form) for guard in _plan(draw).guards] == [("store.js:hits", "object")]
