@@ -89,7 +89,7 @@ function changes(value, location, byMethod, made) {
     if ((byMethod && !isCollection(value)) || inInit()) return value;
     throw violations.report(errors.changedConstant(location, currentHandler(), context.stage));
   }
-  if (!context.initOver || (byMethod && !isCollection(value))) return value;
+  if (!context.startOver || (byMethod && !isCollection(value))) return value;
   if (made && isObject) closed(location, false);
   if (plan.constants.size === 0) return value;
   if (isObject) {
@@ -115,7 +115,7 @@ function ownParts(plan) {
 /** @returns {boolean} true while the program starts, where what it makes now has a copy on other stages */
 function starting() {
   if (context.role === 'stage') return inInit();
-  return context.role === 'entry' && !context.initOver;
+  return context.role === 'entry' && !context.startOver;
 }
 
 /** @param {string} location of a variable that the start made @param {boolean} isState the recording saw it changed, on the entry stage */
@@ -126,7 +126,7 @@ function closed(location, isState) {
     if (isState) throw violations.report(errors.touchedState(location, 'entry', currentHandler(), context.stage));
     throw violations.report(errors.changedConstant(location, currentHandler(), context.stage));
   }
-  if (isState || plan === null) return;
+  if (isState || plan === null || !context.startOver) return;
   for (const id of plan.moved.keys()) recall(plan, location, id);
 }
 
@@ -134,8 +134,6 @@ function closed(location, isState) {
 function change(plan, location) {
   const users = plan.constants.get(location) || [];
   if (users.length === 0) return;
-  // Until the start is over, what was captured has not been compared yet.
-  if (plan.captured.has(location) && !twins.isOver()) return;
   for (const id of users) recall(plan, location, id);
 }
 

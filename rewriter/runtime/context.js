@@ -25,6 +25,8 @@ const context = {
   plan: null,
   /** True once the main module has been evaluated and one macrotask has passed. */
   initOver: false,
+  /** Of the entry: true once something from outside has come, so that other stages do no longer what this one does. */
+  startOver: false,
   /** Of a stage: the link to the entry. @type {import('./peer.js').Peer | null} */
   upstream: null,
   /** Of the entry: sends calls to stages. @type {import('./dispatch.js').Dispatcher | null} */

@@ -16,6 +16,7 @@ const { Peer, within } = require('./peer.js');
 const { replicaCounts } = require('./plan.js');
 const program = require('./program.js');
 const { belongsTo, watchErrors } = require('./rescue.js');
+const outside = require('./outside.js');
 const twins = require('./twins.js');
 const { Session } = require('./session.js');
 const { Reader, decode } = require('./codec/decode.js');
@@ -245,6 +246,7 @@ function become(makeTransport, entryFile, env) {
   const dispatcher = new Dispatcher();
   context.dispatcher = dispatcher;
   watchErrors();
+  outside.watch();
   if (context.plan && [...context.plan.moved.values()].some((handler) => handler.form === 'twin')) twins.watch();
   watchAnswerers();
   watchListeners((index) => {
@@ -254,6 +256,7 @@ function become(makeTransport, entryFile, env) {
   init.writeChance();
   init.whenInitOver(false, () => {
     context.initOver = true;
+    outside.evaluated();
     const plan = /** @type {import('./plan.js').Plan} */ (context.plan);
     const entry = new Entry(dispatcher);
     ending.watchEnd(() => dispatcher.peers());

@@ -5,6 +5,7 @@
 const { types } = require('node:util');
 const { recalled } = require('./constants.js');
 const { context } = require('./context.js');
+const outside = require('./outside.js');
 const program = require('./program.js');
 const metrics = require('./metrics.js');
 const { dress } = require('./dress.js');
@@ -53,7 +54,10 @@ function call(handler, original, self, args, captures) {
     handler.counters.local += 1;
     return Reflect.apply(original, self, args);
   }
-  if (context.dispatcher) return context.dispatcher.call(handler, original, self, args, captures);
+  if (context.dispatcher) {
+    if (!context.startOver) outside.called(program.servers.length > 0);
+    return context.dispatcher.call(handler, original, self, args, captures);
+  }
   if (context.upstream) return require('./stage.js').callElsewhere(handler, original, self, args, captures);
   return Reflect.apply(original, self, args);
 }

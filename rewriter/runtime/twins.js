@@ -7,9 +7,9 @@
  */
 'use strict';
 
-const diagnostics = require('node:diagnostics_channel');
 const { context, inInit } = require('./context.js');
 const { fingerprint } = require('./fingerprint.js');
+const outside = require('./outside.js');
 const program = require('./program.js');
 const random = require('./random.js');
 const violations = require('./violations.js');
@@ -18,10 +18,6 @@ const violations = require('./violations.js');
 const MOST = 1000;
 /** How often a stage looks again at what it has, while its start may still go on. */
 const LOOKS = 3;
-/** A connection from outside. */
-const CONNECTION = 'net.server.socket';
-/** Marks a server of the runtime itself. */
-const OWN = Symbol.for('pipetrace.own');
 
 /**
  * One function that the start made.
@@ -74,7 +70,6 @@ function look(twin) {
 function close() {
   if (closed) return;
   closed = true;
-  diagnostics.unsubscribe(CONNECTION, onConnection);
   random.ignore();
   for (const [id, list] of made) {
     const why = list.map(look).find((reason) => reason !== '');
@@ -82,15 +77,10 @@ function close() {
   }
 }
 
-/** @param {any} message of a connection */
-function onConnection({ socket }) {
-  if (!(socket?.server && OWN in socket.server)) close();
-}
-
-/** Of the entry: the start is over with the first connection. */
+/** Of the entry, before the program runs. */
 function watch() {
   random.watch();
-  diagnostics.subscribe(CONNECTION, onConnection);
+  outside.whenOver(close);
 }
 
 /** @param {Twin} twin that both sides have @param {Name} name @returns {Twin} */
@@ -152,4 +142,4 @@ function valuesOf(id, name) {
   return values;
 }
 
-module.exports = { register, watch, nameOf, refused, find, valuesOf, isOver: () => closed };
+module.exports = { register, watch, nameOf, refused, find, valuesOf };
