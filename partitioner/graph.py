@@ -70,8 +70,6 @@ class Graph:
     """CPU of all handlers after initialisation."""
     index: Mapping[int, int]
     """Index of an invocation by its id."""
-    outside_us: float = 0.0
-    """CPU of the main thread that no handler had, where it is known."""
 
     def instance(self, recording: Recording, at: int, unit: int) -> int:
         """Index of the invocation that entered ``unit`` around the invocation with index ``at``; NONE if none did."""
@@ -107,7 +105,6 @@ def build_graph(recording: Recording) -> Graph:
         requests=sum(1 for chain in recording.chains.values() if chain.kind == "http"),
         cpu_us=float(total.sum()),
         index=index,
-        outside_us=recording.outside_us,
     )
 
 

@@ -107,7 +107,6 @@ def load_recording(path: Path) -> Recording:
             locations=_locations(query, process),
             accesses=_accesses(query, process),
             left_out=left_out,
-            outside_us=_outside_us(query, trace.meta, process),
             started_processes=_started_processes(query, process),
             originals=read_originals(lambda text: trace.connection.execute(text).fetchall()),
         )
@@ -124,16 +123,6 @@ def _busiest_process(query: Query) -> tuple[int | None, float]:
         return None, 0.0
     cpu = [float(value) for value in found["cpu"]]
     return int(found["process_id"][0]), 1.0 - cpu[0] / sum(cpu) if sum(cpu) > 0 else 0.0
-
-
-def _outside_us(query: Query, meta: Mapping[str, Any], process: int) -> float:
-    """CPU of the process's main thread that neither its handlers nor the recorder had, in microseconds."""
-    ran = (meta.get("main_cpu_ns") or {}).get(str(process))
-    if ran is None or (meta.get("left_out") or {}).get("invocations"):
-        return 0.0
-    found = query(f"select sum(cpu_ns)::double as cpu from invocation where process_id = {process} and kind <> 'init'")
-    own = float(ran) * (1.0 - float((meta.get("overhead") or {}).get("agent_share") or 0.0))
-    return max(0.0, own - float(found["cpu"][0] or 0.0)) / 1000.0
 
 
 def _started_processes(query: Query, process: int) -> int:

@@ -140,7 +140,7 @@ def build_problem(
         caller_us=tuple(caller for caller, _ in costs),
         stage_us=tuple(stage for _, stage in costs),
         ties=_ties(graph, ties, work_of),
-        base_us=max(graph.requests * model.entry_us_per_request, graph.outside_us),
+        base_us=graph.requests * model.entry_us_per_request,
         away_factor=model.away_factor,
     )
 

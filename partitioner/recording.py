@@ -208,9 +208,6 @@ class Recording:
     accesses: Accesses
     left_out: float = 0.0
     """Share of the recorded CPU that other processes took; they are not partitioned."""
-    outside_us: float = 0.0
-    """CPU of the main thread after the initialisation that handlers did not have: Node, the framework, the collector;
-    0 where it is not known."""
     started_processes: int = 0
     """Other processes, and worker threads started during initialisation, that ran code of the application."""
     originals: Originals = field(default_factory=Originals)

@@ -113,16 +113,6 @@ def write_tables(writer: TraceWriter, collected: Collected) -> None:
     writer.write("sample", sample_table(list(collected.samples), collected.directory, ids))
 
 
-def main_cpu(spool: SpoolTables, run_times: Mapping[int, RunTime]) -> dict[str, int]:
-    """Return for ``meta`` the CPU of each process's main thread after the initialisation, in ns, where it is known."""
-    found = {}
-    for (pid, thread), process_id in process_ids(spool).items():
-        ran = run_times[pid].since(spool.init_end_ns or 0) if thread == 0 and pid in run_times else None
-        if ran is not None:
-            found[str(process_id)] = ran
-    return found
-
-
 def _bounded_cpu(collected: Collected) -> NDArray[np.int64]:
     """Return the CPU of all invocations, without what their threads waited for a core, as far as that is known."""
     columns = ("start_ns", "wall_ns", "cpu_ns", "process_id")

@@ -15,7 +15,7 @@ from typing import Any
 from pipetrace import __version__
 from pipetrace.errors import PipetraceError
 from pipetrace.tracer import launch
-from pipetrace.tracer.assemble import Collected, listener_entries, main_cpu, process_ids, write_tables
+from pipetrace.tracer.assemble import Collected, listener_entries, process_ids, write_tables
 from pipetrace.tracer.captured import Captured, gather_requests, requests_path
 from pipetrace.tracer.following import Candidate, Ending, Following, Orders
 from pipetrace.tracer.instrument import MemoryMode
@@ -175,7 +175,6 @@ def _write(
         "on_port": options.on_port,
         "load_exit_code": following.load_status,
         "listeners": listener_entries(listeners, ids),
-        "main_cpu_ns": main_cpu(spool, following.metrics.run_times),
         "overhead": _overhead(following, candidate, spool, inspected),
     }
     mapped = map_files(transformer.files, app_root, claim.node)

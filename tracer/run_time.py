@@ -43,14 +43,6 @@ class RunTime:
             self._times.append(now_ns)
             self._runs.append(run_ns)
 
-    def since(self, start_ns: int) -> int | None:
-        """Return how long it ran from a time of the epoch on, in ns; None where the kernel does not tell."""
-        if len(self._times) < 2:
-            return None
-        times = np.frombuffer(self._times, dtype=np.int64)
-        before = np.interp(start_ns - times[0], times - times[0], np.frombuffer(self._runs, dtype=np.int64))
-        return int(self._runs[-1] - before)
-
     def bounded(
         self, start_ns: NDArray[np.int64], wall_ns: NDArray[np.int64], cpu_ns: NDArray[np.int64]
     ) -> NDArray[np.int64]:

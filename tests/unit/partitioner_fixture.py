@@ -207,8 +207,8 @@ class Drawing:
             ),
         )
 
-    def write_trace(self, path: Path, **meta: object) -> Path:
-        """The same recording as a trace file; ``meta`` is told besides."""
+    def write_trace(self, path: Path) -> Path:
+        """The same recording as a trace file."""
         kinds = {code: name for name, code in KINDS.items()}
         modes = {code: name for name, code in MODES.items()}
         vias = {code: name for name, code in VIAS.items()}
@@ -323,5 +323,5 @@ class Drawing:
                     "line": [row[4] for row in self._accesses],
                 },
             )
-            writer.commit({**META, **meta})
+            writer.commit(META)
         return path

@@ -50,20 +50,6 @@ def test_a_trace_file_says_the_same_as_the_drawing(trace: Path) -> None:
     assert read.recording.ruptures == drawn.recording.ruptures
 
 
-@pytest.mark.parametrize(
-    ("main_ms", "left_out", "expected_us"), [(200, 0, 79_990.0), (100, 0, 3000.0), (200, 5, 3000.0), (None, 0, 3000.0)]
-)
-def test_what_the_thread_did_outside_of_handlers_stays_on_the_entry(
-    tmp_path: Path, main_ms: int | None, left_out: int, expected_us: float
-) -> None:
-    meta = {"overhead": {"agent_share": 0.1}, "left_out": {"chains": 0, "invocations": left_out}}
-    known = {} if main_ms is None else {"main_cpu_ns": {"0": main_ms * 1_000_000}}
-    path = _drawing().write_trace(tmp_path / "t.duckdb", **meta, **known)
-    problem = analyse(load_recording(path), Model(), "threads").problem()
-    # 20 requests take 150 µs each at least; the handlers took 100.01 ms of what the thread had without the recorder.
-    assert problem.base_us == pytest.approx(expected_us)
-
-
 def test_partition_prints_diagnosis_tables_and_the_next_command(
     trace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -54,14 +54,6 @@ def test_inner_invocations_count_once() -> None:
     assert bounded([(0, 0), (20, 8)], [(0, 16, 8), (4, 8, 8)]) == [4.0, 4.0]
 
 
-def test_what_it_ran_since_a_time() -> None:
-    thread = RunTime(0)
-    assert thread.since(START) is None
-    for at, run in ((0, 100), (20, 110), (40, 130)):
-        thread.note(START + at * MS, run * MS)
-    assert [thread.since(START + at * MS) for at in (0, 10, 20, 30)] == [30 * MS, 25 * MS, 20 * MS, 10 * MS]
-
-
 def test_long_idle_times_take_no_memory() -> None:
     thread = RunTime(0)
     for at in range(1000):
