@@ -1,7 +1,7 @@
 """The global variables that each function names: those that it looks at, and those that it may change.
 
 A name counts as global that nothing in the file declares, or that is a property of `globalThis`, `global` or
-`process.env`. What Node itself provides is left out as long as it is only used.
+`process.env`. Of what Node itself provides the properties count (`console.error`), which some programs replace.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ _PROVIDED = _words(
     """
 )
 """Names that Node provides."""
+_OF_MODULES = _words("__dirname __filename arguments eval exports module process require undefined")
+"""Those of them that are each module's or function's own, or whose properties are watched otherwise."""
 
 
 @dataclass(slots=True)
@@ -78,13 +80,13 @@ def _note(node: Node, above: tuple[Node, ...], names: GlobalNames) -> None:
         key, at, depth = _step(at, above, depth)
         if key is None:
             return
-        if name == "process.env":
-            key = f"process.env.{key}"
-        elif key in _PROVIDED and not _is_assigned(at, above, depth):
-            return
-        name = key
+        name = f"process.env.{key}" if name == "process.env" else key
     changes = _is_assigned(at, above, depth)
     if name in _PROVIDED and not changes:
+        key, at, depth = _step(at, above, depth)
+        if key is not None and name not in _OF_MODULES:
+            assigned = _is_assigned(at, above, depth)
+            (names.writes if assigned else names.reads).add(f"{name}.{key}")
         return
     while not changes:
         method = at

@@ -13,7 +13,9 @@ from pipetrace.tracer.global_names import global_names
 @pytest.mark.parametrize(
     ("body", "reads", "writes"),
     [
-        ("return own + Math.max(1, process.pid) + new Map().size + require('fs').x", "", ""),
+        ("return own + Math.max(1, process.pid) + new Map().size + require('fs').x", "Math.max", ""),
+        ("console.error = (text) => console.log(text)", "", "console.error"),
+        ("Math['random'] = g; delete globalThis.Date.now; exports.x = 1; process.exitCode = 1", "g", "Date.now Math.random"),
         ("return count", "count", ""),
         ("return globalThis.count + global.other.deep", "count other", ""),
         ("globalThis.count++; other = 1; delete global.third", "", "count other third"),
