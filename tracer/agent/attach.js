@@ -22,7 +22,7 @@ const { isApplication, isWritable } = require('./decide.js');
 const { sampling } = require('./figures.js');
 const causality = require('./causality.js');
 const frames = require('./frames.js');
-const { edit, restore } = require('./edit.js');
+const { compileFor, edit, restore } = require('./edit.js');
 
 const FLUSH_MS = 100;
 /** A recorder that is not heard of for so long is gone. */
@@ -69,6 +69,7 @@ function install(options) {
   const figures = sampling(path.join(options.directory, `samples.${process.pid}.${threadId}.jsonl`));
   const live = helpers(options);
   const defined = define(live);
+  compileFor(true);
 
   let stopped = false;
   let heard = performance.now();
@@ -104,6 +105,7 @@ function install(options) {
 
   function remove() {
     stop();
+    compileFor(false);
     for (const name of [...defined, '$pxs', '$pxq']) delete world[name];
     delete world[NAME];
   }

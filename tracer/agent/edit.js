@@ -15,6 +15,19 @@ const { performance } = require('perf_hooks');
 const FLAG_SINCE = 26;
 const flagged = Number(process.versions.node.split('.')[0]) >= FLAG_SINCE;
 
+/** Since this major version the engine has a second optimising compiler, whose code of edited functions can crash. */
+const MAGLEV_SINCE = 22;
+
+/**
+ * While texts are edited and stay edited, functions are left to the other compilers.
+ * @param {boolean} edited
+ */
+function compileFor(edited) {
+  if (Number(process.versions.node.split('.')[0]) < MAGLEV_SINCE) return;
+  if (process.execArgv.includes('--no-maglev')) return;
+  require('v8').setFlagsFromString(edited ? '--no-maglev' : '--maglev');
+}
+
 /** Script id → text that was found. @type {Map<string, string>} */
 const originals = new Map();
 
@@ -73,4 +86,4 @@ function restore() {
   return originals.size === 0;
 }
 
-module.exports = { edit, restore };
+module.exports = { compileFor, edit, restore };
