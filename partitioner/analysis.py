@@ -6,10 +6,11 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from pipetrace.partitioner.classify import Classification, Item, classify
+from pipetrace.partitioner.classify import classify
 from pipetrace.partitioner.constraints import mobilities
 from pipetrace.partitioner.fuse import fuse_runs
 from pipetrace.partitioner.graph import Cell, Graph, build_graph
+from pipetrace.partitioner.items import Classification, Item
 from pipetrace.partitioner.kernels import fold_light, is_kernel
 from pipetrace.partitioner.mobility import Mobilities
 from pipetrace.partitioner.model import Model, Transport

@@ -12,9 +12,9 @@ from pipetrace import __version__
 from pipetrace.errors import PipetraceError
 from pipetrace.partitioner import plan
 from pipetrace.partitioner.analysis import Analysis, analyse
-from pipetrace.partitioner.classify import Item
 from pipetrace.partitioner.diagnose import diagnosis
 from pipetrace.partitioner.guards import constants_of, guards_of, init_values_of, sources_of, staying_of
+from pipetrace.partitioner.items import Item
 from pipetrace.partitioner.model import Model, Transport
 from pipetrace.partitioner.originals import in_originals
 from pipetrace.partitioner.problem import ENTRY, Problem

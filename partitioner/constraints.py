@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import Literal
 
 from pipetrace.partitioner.calling import REACTIONS, Facts, Size, callees_of, is_connect, refused_by_call
-from pipetrace.partitioner.classify import BOUND, CARRIED, Classification
 from pipetrace.partitioner.cutting import kernel_mobility
 from pipetrace.partitioner.global_state import changed_globals, refused_by_globals
 from pipetrace.partitioner.graph import Graph
 from pipetrace.partitioner.handed_state import handed_state
+from pipetrace.partitioner.items import BOUND, CARRIED, Classification
 from pipetrace.partitioner.kernels import Waits, is_kernel
 from pipetrace.partitioner.mobility import Mobility
 from pipetrace.partitioner.names import a_noun, because, noun, short

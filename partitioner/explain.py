@@ -8,7 +8,7 @@ from typing import Any
 
 from pipetrace.errors import PipetraceError
 from pipetrace.partitioner.analysis import Analysis
-from pipetrace.partitioner.classify import Item
+from pipetrace.partitioner.items import Item
 from pipetrace.partitioner.reasons import listed, milliseconds, percent, refusals_of
 from pipetrace.partitioner.recording import Recording, Shape
 

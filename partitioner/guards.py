@@ -15,8 +15,8 @@ import numpy as np
 
 from pipetrace.partitioner import plan
 from pipetrace.partitioner.analysis import Analysis
-from pipetrace.partitioner.classify import Item
 from pipetrace.partitioner.homes import ModuleNames, Name
+from pipetrace.partitioner.items import Item
 from pipetrace.partitioner.recording import Capture, Recording
 from pipetrace.partitioner.twins import THIS
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipetrace.partitioner.classify import Classification
 from pipetrace.partitioner.graph import Graph, Path, takes_functions
+from pipetrace.partitioner.items import Classification
 from pipetrace.partitioner.names import short
 from pipetrace.partitioner.reach import Reach
 from pipetrace.partitioner.recording import Recording

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipetrace.partitioner.classify import BOUND, CARRIED, Classification
 from pipetrace.partitioner.graph import Graph
+from pipetrace.partitioner.items import BOUND, CARRIED, Classification
 from pipetrace.partitioner.names import short
 from pipetrace.partitioner.recording import CALL, HANDLER, NONE, RESUME, Recording, Shape
 

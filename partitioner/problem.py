@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pipetrace.partitioner.classify import Classification, Item
 from pipetrace.partitioner.graph import Graph
+from pipetrace.partitioner.items import Classification, Item
 from pipetrace.partitioner.mobility import Mobility
 from pipetrace.partitioner.model import Model, Transport
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipetrace.partitioner.analysis import Analysis
-from pipetrace.partitioner.classify import Item
 from pipetrace.partitioner.graph import Cell
+from pipetrace.partitioner.items import Item
 from pipetrace.partitioner.names import a_noun
 from pipetrace.partitioner.refusal import Refusal
 

@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from functools import cached_property
 
 from pipetrace.partitioner.calling import Facts, is_connect
-from pipetrace.partitioner.classify import Classification, Item
 from pipetrace.partitioner.graph import Graph
+from pipetrace.partitioner.items import Classification, Item
 from pipetrace.partitioner.reach import Reach
 from pipetrace.partitioner.recording import Capture, Recording
 from pipetrace.partitioner.refusal import Refusal

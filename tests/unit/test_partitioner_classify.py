@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pipetrace.partitioner.classify import Classification, Evidence, Item, classify
+from pipetrace.partitioner.classify import classify
 from pipetrace.partitioner.graph import build_graph
+from pipetrace.partitioner.items import Classification, Evidence, Item
 from pipetrace.partitioner.names import a_noun, brief, short
 from pipetrace.partitioner.problem import is_pinned
 from tests.unit.partitioner_fixture import Drawing
