@@ -146,9 +146,8 @@ def test_sessions_go_on_with_the_cookies_of_the_run(tmp_path: Path) -> None:
 
 
 def test_an_application_that_dies_only_when_staged_is_different(tmp_path: Path) -> None:
-    verdict = judge(
-        tmp_path, ("let count = 0;", "let count = 0; setTimeout(() => process.exit(4), 400);"), *[get("/slow")] * 30
-    )
+    dies = "setTimeout(() => { count += 1; if (count > 9) process.exit(4); res.end('slow'); }, 20)"
+    verdict = judge(tmp_path, ("setTimeout(() => res.end('slow'), 20)", dies), *[get("/slow")] * 30)
     assert not verdict.equal
     assert "ended with exit status 4 during the replay" in verdict.problems[0]
 
