@@ -68,7 +68,8 @@ def kernel_runs(
         sites = kernel_sites(parsed, scopes, functions)
         with deep_recursion():
             finder = _Finder(parsed, scopes, functions, sites)
-            known = parsed.memo["kernel-runs"] = tuple(run for index in range(len(sites)) for run in finder.runs(index))
+            found = (finder.run_of(index) for index in range(len(sites)))
+            known = parsed.memo["kernel-runs"] = tuple(run for run in found if run is not None)
     return known
 
 
@@ -110,16 +111,14 @@ class _Finder:
             if len(statement.declarations) == 1 and self.list_around(statement):
                 yield statement
 
-    def runs(self, last: int) -> Iterator[KernelRun]:
-        """Yield the run that ends with a call, if there is one."""
+    def run_of(self, last: int) -> KernelRun | None:
+        """The run that ends with a call, if there is one."""
         if last not in self._nodes:
-            return
+            return None
         feeding = _Feeding(self, last)
         if not feeding.collect(last) or not (len(feeding.members) > 1 or feeding.names):
-            return
-        run = feeding.run()
-        if run is not None:
-            yield run
+            return None
+        return feeding.run()
 
     def node(self, index: int) -> Node:
         """The call of a site."""

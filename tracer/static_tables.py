@@ -119,7 +119,7 @@ def static_file(parsed: ParsedFile) -> StaticFile:
     return StaticFile(
         functions=(
             *({**_function_row(info), **_global_row(names[info.index])} for info in functions),
-            *(_kernel_row(kernel) for kernel in kernels),
+            *(_kernel_row(kernel, kernel.arguments) for kernel in kernels),
             *(_run_row(run, len(functions)) for run in runs),
         ),
         captures=tuple(captures),
@@ -200,13 +200,13 @@ def _global_row(names: GlobalNames) -> dict[str, str]:
 
 def _run_row(run: KernelRun, functions: int) -> dict[str, Any]:
     return {
-        **_kernel_row(run),
+        **_kernel_row(run, len(run.inputs)),
         "members": [functions + member for member in run.members],
         "inputs": " ".join(f"{one.member}:{one.argument}" for one in run.inputs),
     }
 
 
-def _kernel_row(kernel: KernelSite | KernelRun) -> dict[str, Any]:
+def _kernel_row(kernel: KernelSite | KernelRun, params: int) -> dict[str, Any]:
     return {
         "parent": kernel.function,
         "kind": "kernel",
@@ -219,7 +219,7 @@ def _kernel_row(kernel: KernelSite | KernelRun) -> dict[str, Any]:
         "end_line": kernel.end_line,
         "is_async": False,
         "is_generator": False,
-        "params": kernel.arguments if isinstance(kernel, KernelSite) else len(kernel.inputs),
+        "params": params,
         "returns_promise": False,
         "uses_this": False,
         "uses_dynamic_scope": False,

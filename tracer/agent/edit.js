@@ -11,9 +11,10 @@
 const inspector = require('inspector');
 const { performance } = require('perf_hooks');
 
+const major = Number(process.versions.node.split('.')[0]);
 /** Since this major version live edits are behind a flag of the engine. */
 const FLAG_SINCE = 26;
-const flagged = Number(process.versions.node.split('.')[0]) >= FLAG_SINCE;
+const flagged = major >= FLAG_SINCE;
 
 /** Since this major version the engine has a second optimising compiler, whose code of edited functions can crash. */
 const MAGLEV_SINCE = 22;
@@ -23,8 +24,7 @@ const MAGLEV_SINCE = 22;
  * @param {boolean} edited
  */
 function compileFor(edited) {
-  if (Number(process.versions.node.split('.')[0]) < MAGLEV_SINCE) return;
-  if (process.execArgv.includes('--no-maglev')) return;
+  if (major < MAGLEV_SINCE || process.execArgv.includes('--no-maglev')) return;
   require('v8').setFlagsFromString(edited ? '--no-maglev' : '--maglev');
 }
 
