@@ -15,6 +15,7 @@ from pipetrace.report.originals import problems_in_originals, resources_in_origi
 from pipetrace.report.planned import PlanDocument, plan_view, planned_handlers, planned_state
 from pipetrace.report.queries import FunctionRow, Tables
 from pipetrace.report.recording import read_problems, read_recording, read_timelines
+from pipetrace.report.runs import tell_runs
 from pipetrace.report.sources import Sources
 
 T = TypeVar("T")
@@ -60,6 +61,7 @@ def build_report(
     meta = tables.meta()
     functions = queries.functions(tables)
     planned = planned_handlers(plan)
+    tell_runs(tables, planned)
     names = handler_ids(functions, planned)
     recording = read_recording(tables, meta)
     touches = read_touches(tables, names, detail.touches)

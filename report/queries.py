@@ -1,4 +1,7 @@
-"""The questions that a report asks of a trace: every SQL statement of the room stands here."""
+"""The questions that a report asks of a trace.
+
+Invocations are asked for as ``told``: as they were recorded, or with the units of a plan (``runs.py``).
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,7 @@ class Tables:
         self.name = name
         """How the trace is called in messages and in the report: its file name."""
         self._connection = connection
+        self.define("create or replace temp view told as select * from invocation")
 
     @cached_property
     def originals(self) -> Originals:
@@ -31,6 +35,13 @@ class Tables:
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Run a query and return all its rows."""
         return self._connection.execute(sql, list(parameters)).fetchall()
+
+    def define(self, sql: str, rows: Sequence[Sequence[object]] = ()) -> None:
+        """Run a statement that makes something for the time that the trace is open, or fills it with rows."""
+        if rows:
+            self._connection.executemany(sql, [list(row) for row in rows])
+        else:
+            self._connection.execute(sql)
 
     def meta(self) -> dict[str, Any]:
         """The trace's own description, decoded."""
@@ -118,7 +129,7 @@ _CALLS = f"""
     select coalesce(i.first_id, i.invocation_id) as call_id, any_value(i.function_id) as function_id,
            sum(coalesce(i.cpu_ns, i.self_ns)) / 1000.0 as cpu_us, bool_or(i.sampled) as sampled,
            bool_or(i.threw) as threw
-    from invocation i join {SERVING} c using (chain_id)
+    from told i join {SERVING} c using (chain_id)
     where i.kind <> 'init' group by 1
 """
 _COSTS = """count(*), count(*) filter (where threw), avg({0}),
@@ -185,7 +196,7 @@ def chain_costs(tables: Tables, level: int = 0) -> list[tuple[str, str, bool, Co
         f"""with one as (
                 select chain_id, sum(coalesce(cpu_ns, self_ns)) / 1000.0 as cpu, bool_or(sampled) as sampled,
                        bool_or(threw) as threw, (max(start_ns + wall_ns) - min(start_ns)) / 1000.0 as wall
-                from invocation where kind <> 'init' group by chain_id)
+                from told where kind <> 'init' group by chain_id)
             select c.kind, {EVENT_LEVELS[level]}, one.sampled, {_COSTS.format("cpu")}, {_COSTS.format("wall")}
             from one join {SERVING} c using (chain_id) group by 1, 2, 3 order by 1, 2, 3"""
     )
@@ -205,7 +216,7 @@ def chain_invocations(
     rows = tables.rows(
         f"""with seen as (
                 select c.chain_id, c.kind, {EVENT_LEVELS[level]} as event, bool_or(i.sampled) as sampled
-                from {SERVING} c join invocation i using (chain_id) group by 1, 2, 3),
+                from {SERVING} c join told i using (chain_id) group by 1, 2, 3),
             best as (
                 select * from seen where {wanted}
                 qualify cast(sampled as int) = min(cast(sampled as int)) over (partition by kind, event)),
@@ -217,7 +228,7 @@ def chain_invocations(
             chosen as (select * from numbered where n % step = 0 and n // step < ?)
             select c.kind, c.event, i.chain_id, i.invocation_id, i.parent_id, i.first_id, i.function_id,
                    i.kind, coalesce(i.cpu_ns, i.self_ns) / 1000.0
-            from invocation i join chosen c using (chain_id)
+            from told i join chosen c using (chain_id)
             where i.kind <> 'init' order by i.chain_id, i.start_ns, i.invocation_id""",
         [*(word for event in events for word in event), chains_each, chains_each],
     )
@@ -229,7 +240,7 @@ def totals(tables: Tables) -> tuple[int, int, int, float]:
     row = tables.rows(
         f"""select count(distinct chain_id), count(*), count(*) filter (where sampled),
                    coalesce(sum(coalesce(cpu_ns, self_ns)), 0) / 1e9
-            from invocation join {SERVING} using (chain_id) where invocation.kind <> 'init'"""
+            from told join {SERVING} using (chain_id) where told.kind <> 'init'"""
     )[0]
     return row[0], row[1], row[2], row[3]
 
@@ -262,11 +273,11 @@ def touches(tables: Tables) -> list[TouchRow]:
     rows = tables.rows(
         f"""with written as (
                 select distinct a.location_id
-                from access a join invocation i using (invocation_id) join {SERVING} c using (chain_id)
+                from access a join told i using (invocation_id) join {SERVING} c using (chain_id)
                 where a.mode <> 'r')
             select {_LABEL}, i.function_id, a.mode, min(a.line), count(distinct i.chain_id)
             from access a join written using (location_id) join location l using (location_id)
-                 join invocation i using (invocation_id) join {SERVING} c using (chain_id)
+                 join told i using (invocation_id) join {SERVING} c using (chain_id)
             group by 1, 2, 3 order by 1, 5 desc, 2, 3"""
     )
     return [TouchRow(*row) for row in rows]
@@ -277,7 +288,7 @@ def shared(tables: Tables) -> list[SharedRow]:
     rows = tables.rows(
         f"""with used as (
                 select a.location_id, count(distinct i.chain_id) as chains, bool_or(a.mode <> 'r') as written
-                from access a join invocation i using (invocation_id) join {SERVING} c using (chain_id)
+                from access a join told i using (invocation_id) join {SERVING} c using (chain_id)
                 group by a.location_id)
             select {_LABEL}, arg_min({_NAME}, l.location_id), coalesce(arg_min(file.path, l.location_id), ''),
                    coalesce(arg_min(l.line, l.location_id), 0), arg_min(l.kind, l.location_id),
@@ -294,7 +305,7 @@ def memory_classes(tables: Tables, resource_classes: Sequence[str]) -> tuple[int
         f"""with used as (
                 select a.location_id, count(distinct i.chain_id) as chains,
                        count(distinct a.invocation_id) as uses, bool_or(a.mode <> 'r') as written
-                from access a join invocation i using (invocation_id) join {SERVING} c using (chain_id)
+                from access a join told i using (invocation_id) join {SERVING} c using (chain_id)
                 group by a.location_id)
             select count(*) filter (where not resource and written and chains > 1),
                    count(*) filter (where not resource and written and chains = 1 and uses > 1),
@@ -313,7 +324,7 @@ def resources(tables: Tables, resource_classes: Sequence[str]) -> list[tuple[str
         f"""select l.class, regexp_replace({_LABEL}, '^object #\\d+ \\(.*?\\) ?', '') as label,
                    coalesce(min(file.path), ''), coalesce(min(l.line), 0), count(distinct l.location_id),
                    list_sort(list_distinct(list(i.function_id)))
-            from location l join access a using (location_id) join invocation i using (invocation_id)
+            from location l join access a using (location_id) join told i using (invocation_id)
                  join {SERVING} c using (chain_id) left join file using (file_id)
             where list_contains(?, coalesce(l.class, '')) group by 1, 2 order by 1, 5 desc, 2""",
         [list(resource_classes)],
@@ -359,7 +370,7 @@ def problems(tables: Tables) -> list[tuple[str, str, list[int], str]]:
 def hot_functions(tables: Tables) -> list[tuple[int, float, float, int, int | None]]:
     """(function id, self µs, total µs, samples, calls or None) from the CPU profile, dearest first."""
     rows = tables.rows(
-        """with calls as (select function_id, count(*) as n from invocation
+        """with calls as (select function_id, count(*) as n from told
                           where kind in ('handler', 'call') group by function_id)
            select h.function_id, sum(h.self_us), max(h.total_us), sum(h.samples), any_value(calls.n)
            from hot h left join calls using (function_id) group by 1 order by 2 desc, 1"""
