@@ -404,6 +404,23 @@ def test_wrappers_below_node_modules_are_not_the_application(place: Place, comma
         assert trace.sql("select count(*) from chain where kind = 'http'").fetchall() == [(2,)]
 
 
+def test_packages_behind_symbolic_links_are_found_where_they_really_are(place: Place) -> None:
+    # As pnpm lays them out: a package finds only what stands beside the place that its link leads to.
+    store = "elsewhere/.pnpm/outer@1.0.0/node_modules"
+    place.write(f"{store}/outer/index.js", "module.exports = require('./lib/outer.js');")
+    place.write(f"{store}/outer/lib/outer.js", "module.exports = (n) => require('inner')(n) + 1;")
+    place.write(f"{store}/inner/index.js", "module.exports = (n) => 2 * n;")
+    (place.root / "elsewhere" / "outer").symlink_to(".pnpm/outer@1.0.0/node_modules/outer")
+    (place.root / "node_modules").symlink_to("elsewhere")
+    place.write("linked.js", "setTimeout(() => console.log(require('outer')(4), require.resolve('outer')), 1);")
+    for include in ([], ["--include", "node_modules/outer"]):
+        done = place.record(*include, "--force", "-o", "t.duckdb", "node", "linked.js")
+        assert (done.returncode, done.stdout) == (0, f"9 {place.root.resolve()}/{store}/outer/index.js\n"), done.stderr
+    with place.trace() as trace:
+        paths = {path for (path,) in trace.sql("select path from file where status = 'instrumented'").fetchall()}
+        assert paths == {"linked.js", f"{store}/outer/index.js", f"{store}/outer/lib/outer.js"}
+
+
 def test_children_and_workers_are_recorded_and_not_held_up(place: Place) -> None:
     place.write(
         "many.js",

@@ -37,16 +37,25 @@ function duplicate() {
   if (process.platform !== 'linux') return -1;
   const { O_WRONLY, O_APPEND, O_NONBLOCK } = fs.constants;
   try {
-    const stat = fs.fstatSync(2);
+    const stat = status(2);
     if (!stat.isFIFO() && !stat.isCharacterDevice()) return -1;
-    fs.fstatSync(0);
-    fs.fstatSync(1); // descriptors 0 and 1 must be taken for 2 to be the lowest free one
+    status(0);
+    status(1); // descriptors 0 and 1 must be taken for 2 to be the lowest free one
     // Fails at once where nobody reads; blocks never.
     fs.closeSync(fs.openSync('/proc/self/fd/2', O_WRONLY | O_APPEND | O_NONBLOCK));
     return fs.openSync('/proc/self/fd/2', O_WRONLY | O_APPEND);
   } catch {
     return -1;
   }
+}
+
+/**
+ * As BigInts: Node's `realpathSync` looks at the last status that was asked for in plain numbers when it comes upon a
+ * directory that it knows, and takes it for that directory's. With that of a pipe it would leave symbolic links as they are.
+ * @param {number} descriptor
+ */
+function status(descriptor) {
+  return fs.fstatSync(descriptor, { bigint: true });
 }
 
 module.exports = { quietly };
