@@ -26,7 +26,8 @@ _RUN_PARTS = """
                       over (partition by activation, run order by start_ns, invocation_id) as turn
             from begun)
     select invocation_id, run,
-           first_value(invocation_id) over (partition by activation, run, turn order by start_ns, invocation_id) as entered
+           first_value(invocation_id)
+               over (partition by activation, run, turn order by start_ns, invocation_id) as entered
     from counted"""
 """The calls of runs with the call that entered each."""
 
