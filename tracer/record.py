@@ -304,6 +304,11 @@ def _refuse_empty(spool: SpoolTables, lost: int, ending: Ending, status: int, ta
             f"The application ended with {describe_status(status)} while it started; {why}",
             _exit_status(ending, status),
         )
+    if any(kind != "init" for kind in spool.invocation["kind"]):
+        raise PipetraceError(
+            "The application ended, and all that it ran was a part of its start: no request, timer, message or other "
+            "event followed, so there is nothing to record; give the command that keeps it running."
+        )
     raise PipetraceError(
         "The application ended at once and handled no event, so there is nothing to record; give the command that "
         "keeps it running."

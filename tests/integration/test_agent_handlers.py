@@ -16,6 +16,15 @@ CASES = {
         ["again handler timer setTimeout", "once handler timer setTimeout", "soon handler init init",
          "tick handler timer setInterval"],
     ),
+    # A few turns may be what the start does; after a hundred each is an event of its own.
+    "a loop on setImmediate": (
+        "let turns = 0\n"
+        "setImmediate(function turn () {\n"
+        "  setImmediate(function later () {})\n"
+        "  if (++turns < 103) setImmediate(turn)\n"
+        "})\n",
+        ["later handler init init", "later handler timer setImmediate", "turn handler init init", "turn handler timer setImmediate"],
+    ),
     "ticks": (
         "setTimeout(function start () {\n"
         "  process.nextTick(function tick () { queueMicrotask(function micro () {}) })\n"

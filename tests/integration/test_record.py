@@ -544,6 +544,7 @@ def test_the_number_of_captured_requests_is_bounded(place: Place) -> None:
     ("options", "script", "status", "sentence"),
     [
         ([], "1 + 1", 1, "The application ended at once and handled no event"),
+        ([], "setImmediate(() => {})", 1, "all that it ran was a part of its start"),
         ([], "process.exit(5)", 5, "The application ended with exit status 5 while it started"),
         ([], "throw new Error('at the start')", 1, "exit status 1 while it started; its own message stands above"),
         ([], "let a = ;", 1, "exit status 1 while it started"),

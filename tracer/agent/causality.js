@@ -6,7 +6,8 @@
  *
  * An AsyncLocalStorage carries the link of the running invocation to whatever it starts. With an empty
  * shadow stack the store is the causal parent, unless the resource that runs is an outside event: a request
- * not seen before, a datagram, a connection, a signal, a timer of the initialisation or of another timer.
+ * not seen before, a datagram, a connection, a signal, a timer of the initialisation or of another timer. So is a turn of
+ * a loop on `setImmediate` that the initialisation has begun, once it is plain that the loop goes on.
  */
 
 const { AsyncLocalStorage, AsyncResource, executionAsyncId, executionAsyncResource } = require('async_hooks');
@@ -89,10 +90,15 @@ let initChain = null;
 const KINDS = {
   HTTPINCOMINGMESSAGE: 'http', Timeout: 'timer', UDP: 'datagram', UDPWRAP: 'datagram', TCP: 'connection',
   Pipe: 'connection', TLSWrap: 'connection', Signal: 'signal', MessagePort: 'other', FSEvent: 'other', StatWatcher: 'other',
-  HTTPParser: 'other',
+  HTTPParser: 'other', Immediate: 'immediate',
 };
 /** Names of events whose resource does not tell it. @type {Record<string, string>} */
 const EVENTS = { UDP: 'message', UDPWRAP: 'message', MessagePort: 'message', FSEvent: 'change', StatWatcher: 'change' };
+const LOOP = 'setImmediate';
+/** After so many turns a loop is no part of the initialisation, which may well load a few files by such. */
+const TURNS = 100;
+/** Turns seen, by function. @type {Map<number, number>} */
+const turns = new Map();
 
 /** @typedef {{type: string, trigger: number, kind: string | undefined}} Cause what runs, and the number of its name */
 /** @type {WeakMap<Function, Cause>} */
@@ -144,11 +150,12 @@ function begin(frame) {
   }
   const { type, trigger, kind } = causeOf(resource, store);
   frame.trigger = trigger;
-  if (continues(store, kind, resource)) {
+  if (continues(store, kind, resource, frame.fid)) {
     frame.chain = /** @type {Link} */ (store).chain;
     frame.parent = /** @type {Link} */ (store).id;
   } else {
-    const chain = new Chain(frame.id, kind === undefined ? 'other' : kind, eventOf(kind, type, resource), time());
+    const name = kind === 'immediate' ? 'timer' : kind ?? 'other';
+    const chain = new Chain(frame.id, name, eventOf(kind, type, resource), time());
     frame.chain = chain;
     if (state.inInit) endInit();
   }
@@ -158,19 +165,28 @@ function begin(frame) {
 
 /**
  * Whether an invocation belongs to the chain that its store names.
- * @param {Link | undefined} store @param {string | undefined} kind @param {any} resource
+ * @param {Link | undefined} store @param {string | undefined} kind @param {any} resource @param {number} fid
  */
-function continues(store, kind, resource) {
+function continues(store, kind, resource, fid) {
   if (store === undefined) return false;
   if (kind === 'timer') {
     return store.chain !== initChain && store.chain.kind !== 'timer' && resource._repeat === null;
   }
+  if (kind === 'immediate') return (store.chain !== initChain && store.chain.event !== LOOP) || !goesOn(fid);
   return kind === undefined || store.chain !== initChain;
+}
+
+/** Whether a function that an immediate calls is a loop. @param {number} fid */
+function goesOn(fid) {
+  const count = (turns.get(fid) ?? 0) + 1;
+  if (count <= TURNS) turns.set(fid, count);
+  return count > TURNS;
 }
 
 /** @param {string | undefined} kind @param {string} type @param {any} resource */
 function eventOf(kind, type, resource) {
   if (kind === 'timer') return resource._repeat === null ? 'setTimeout' : 'setInterval';
+  if (kind === 'immediate') return LOOP;
   return EVENTS[type] ?? type;
 }
 
