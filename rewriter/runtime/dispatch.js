@@ -5,216 +5,28 @@
 const http = require('node:http');
 const M = require('./messages.js');
 const { Session, isData } = require('./session.js');
-const { CallResult, endsByResponse } = require('./result.js');
+const { Call } = require('./call.js');
+const { Pool, creditsOf } = require('./pool.js');
+const { endsByResponse } = require('./result.js');
 const { bindContext } = require('./peer.js');
 const { Reader, decode } = require('./codec/decode.js');
 const { encodeArgument } = require('./codec/encode.js');
 const { applyChanges } = require('./codec/changes.js');
-const { CannotTravel, errors, isOwn, reasonOf } = require('./errors.js');
+const { CannotTravel, errors, reasonOf } = require('./errors.js');
 const metrics = require('./metrics.js');
-const { answer } = require('./rescue.js');
 const twins = require('./twins.js');
 const violations = require('./violations.js');
-const { context } = require('./context.js');
 
 /** @typedef {import('./handlers.js').Handler} Handler */
 /** @typedef {import('./peer.js').Peer} Peer */
+/** @typedef {import('./pool.js').Replica} Replica */
 /** @typedef {import('./peer.js').Message} Message */
 
 const START_TIMEOUT_MS = Number(process.env.PIPETRACE_TIMEOUT_MS) || 60_000;
-/** Calls that a replica may have before it has begun them. */
-const CREDITS = Math.max(1, Number(process.env.PIPETRACE_CREDITS) || 4);
 const MAX_QUEUE = Math.max(1, Number(process.env.PIPETRACE_QUEUE) || 10_000);
 /** After so many calls in a row that could not travel, only every so many-th is tried. */
 const MISFITS = 20;
 const RETRY_EVERY = 256;
-
-/** One call on its way. */
-class Call {
-  /** @param {Handler} handler @param {Function} original @param {any} self @param {any[]} args */
-  constructor(handler, original, self, args) {
-    this.handler = handler;
-    this.original = original;
-    this.self = self;
-    this.args = args;
-    /** @type {Replica | null} */
-    this.replica = null;
-    this.begun = false;
-    this.settled = false;
-    /** The replica has it no more. */
-    this.counted = false;
-    this.sentAt = 0;
-    /** @type {(value: any) => void} */ this.resolve = () => undefined;
-    /** @type {(error: any) => void} */ this.reject = () => undefined;
-    this.result = new CallResult((resolve, reject) => {
-      this.resolve = resolve;
-      this.reject = reject;
-    });
-  }
-
-  /** Runs the original where it was called. */
-  runHere() {
-    this.settled = true;
-    let value;
-    try {
-      value = Reflect.apply(this.original, this.self, this.args);
-    } catch (error) {
-      this.threw(error);
-      return;
-    }
-    this.resolve(value);
-  }
-
-  /** @param {any} error that the handler threw before it returned: its caller, or nobody, catches it */
-  threw(error) {
-    if (this.result.consumed) {
-      this.reject(error);
-      return;
-    }
-    const last = this.args[this.args.length - 1];
-    const connect = typeof last === 'function' && this.args.some((value) => value instanceof http.IncomingMessage);
-    if (connect) last(error);
-    else if (!this.answer(error)) process.nextTick(() => { throw error; });
-  }
-
-  /** @param {any} error that an operation on the response raised here, after the handler had gone on */
-  give(error) {
-    if (this.settled) return;
-    this.settled = true;
-    if (this.replica) this.replica.finished(this);
-    this.threw(error);
-  }
-
-  /** @param {any} error with which the handler's promise was rejected */
-  rejected(error) {
-    if (!this.result.consumed && this.answer(error)) return;
-    this.reject(error);
-  }
-
-  /** @param {any} error @returns {boolean} true if it is the runtime's own and the client has its answer */
-  answer(error) {
-    if (!isOwn(error)) return false;
-    const response = this.args.find((value) => value instanceof http.ServerResponse);
-    if (!response) return false;
-    answer(response, error);
-    return true;
-  }
-
-  /** @param {Error} error the stage is gone or too slow */
-  fail(error) {
-    if (this.settled) return;
-    this.settled = true;
-    this.handler.counters.failed += 1;
-    if (this.replica && !this.counted) this.replica.finished(this);
-    const last = this.args[this.args.length - 1];
-    const connect = typeof last === 'function' && this.args.some((value) => value instanceof http.IncomingMessage);
-    if (this.result.consumed) this.reject(error);
-    else if (connect) last(error);
-    else if (!this.answer(error)) this.reject(error);
-  }
-}
-
-/** One copy of a stage. */
-class Replica {
-  /** @param {Pool} pool @param {number} number */
-  constructor(pool, number) {
-    this.pool = pool;
-    this.number = number;
-    /** @type {Peer | null} */
-    this.peer = null;
-    this.ready = false;
-    this.listens = -1;
-    this.waiting = 0;
-    this.outstanding = 0;
-    this.restarts = 0;
-    /** @type {() => number} share of time that its event loop is busy */
-    this.utilization = () => 0;
-  }
-
-  /** @param {Call} call */
-  finished(call) {
-    call.counted = true;
-    this.outstanding -= 1;
-    if (!call.begun) this.begun(call);
-  }
-
-  /** @param {Call} call */
-  begun(call) {
-    call.begun = true;
-    this.waiting -= 1;
-    this.pool.advance();
-  }
-}
-
-/** The replicas of a stage, and the calls that wait for one of them. */
-class Pool {
-  /** @param {string} stage @param {Dispatcher} dispatcher */
-  constructor(stage, dispatcher) {
-    this.stage = stage;
-    this.dispatcher = dispatcher;
-    /** @type {Replica[]} */
-    this.replicas = [];
-    /** @type {{session: Session, message: Message}[]} */
-    this.queue = [];
-    /** Processes that have joined so far. */
-    this.joined = 0;
-    /** The broker is away. */
-    this.suspended = false;
-    // Where state lives nothing may run in its stead: calls wait until the stage is there.
-    this.exclusive = Boolean(context.plan && context.plan.ownsState(stage));
-    /** @type {NodeJS.Timeout | null} */
-    this.alive = null;
-    // Stands for the replica while a call waits: nothing is known of what it has.
-    this.placeholder = /** @type {any} */ ({ paths: new Set(), sharesMemory: true });
-  }
-
-  /**
-   * @returns {Replica | null} the one with the fewest calls, or null if none is ready; among equals always the same, whose
-   * caches and compiled code are warm
-   */
-  pick() {
-    /** @type {Replica | null} */
-    let best = null;
-    const { replicas } = this;
-    if (this.suspended) return null;
-    for (let i = 0; i < replicas.length; i += 1) {
-      const replica = /** @type {Replica} */ (replicas[i]);
-      if (!replica.ready) continue;
-      if (!best || replica.waiting < best.waiting
-        || (replica.waiting === best.waiting && replica.outstanding < best.outstanding)) best = replica;
-    }
-    return best;
-  }
-
-  /** @param {Session} session @param {Message} message */
-  hold(session, message) {
-    this.queue.push({ session, message });
-    // Waiting calls keep the process alive, as running them would.
-    if (!this.alive) this.alive = setInterval(() => undefined, 1 << 30);
-  }
-
-  /** Gives waiting calls to replicas that have become free. */
-  advance() {
-    while (this.queue.length > 0) {
-      const replica = this.pick();
-      if (replica ? replica.waiting >= CREDITS : this.exclusive) return;
-      const { session, message } = /** @type {{session: Session, message: Message}} */ (this.queue.shift());
-      const { call } = session;
-      if (!call || call.settled) continue;
-      if (!replica || !replica.peer) {
-        call.handler.counters.local += 1;
-        this.dispatcher.takeBack(session);
-        continue;
-      }
-      session.peer = replica.peer;
-      this.dispatcher.deliver(replica, session, message);
-    }
-    if (this.alive) {
-      clearInterval(this.alive);
-      this.alive = null;
-    }
-  }
-}
 
 /** @param {any[]} args @returns {boolean} true if a handler is given nothing but what it calls when it is done */
 function isCalledBack(args) {
@@ -269,7 +81,7 @@ class Dispatcher {
         return Reflect.apply(original, self, args);
       }
     }
-    const free = replica !== null && replica.waiting < CREDITS;
+    const free = replica !== null && replica.waiting < creditsOf(handler);
     const session = new Session(free ? replica.peer : pool.placeholder, this.nextSession, handler.id);
     this.nextSession += 2;
     const message = this.write(handler, session, args, captures);
@@ -444,4 +256,4 @@ class Dispatcher {
   }
 }
 
-module.exports = { Dispatcher, Pool, Replica, Call };
+module.exports = { Dispatcher };

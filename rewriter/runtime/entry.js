@@ -5,7 +5,8 @@
 const fs = require('node:fs');
 const M = require('./messages.js');
 const { context } = require('./context.js');
-const { Dispatcher, Replica } = require('./dispatch.js');
+const { Dispatcher } = require('./dispatch.js');
+const { Replica } = require('./pool.js');
 const ending = require('./ending.js');
 const { errors } = require('./errors.js');
 const { handlers } = require('./handlers.js');

@@ -7,7 +7,7 @@ const path = require('node:path');
 const { errors } = require('./errors.js');
 
 /**
- * @typedef {{id: string, key?: string, name?: string, stage: string, decision: string, form?: string, returns?: string}} PlanHandler
+ * @typedef {{id: string, key?: string, name?: string, stage: string, decision: string, form?: string, returns?: string, cpu_us?: number}} PlanHandler
  * @typedef {{id: string, replicas: number, owns: string[]}} PlanStage
  * @typedef {{entry: string, app_root?: string}} Staged
  */

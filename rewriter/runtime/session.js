@@ -49,7 +49,7 @@ class Session {
     this.bases = null;
     this.basedMine = 0;
     this.basedTheirs = 0;
-    /** Of the caller. @type {import('./dispatch.js').Call | null} */
+    /** Of the caller. @type {import('./call.js').Call | null} */
     this.call = null;
     /** The bridge of the call's response. @type {any} */
     this.exchange = null;
