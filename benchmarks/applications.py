@@ -56,7 +56,8 @@ class Row:
     """Of the recording."""
 
 
-def _load_command(started: _applications.Started, folder: Path) -> list[str]:
+def load_command(started: _applications.Started, folder: Path) -> list[str]:
+    """The load of a recording: the application's own, or a generator of its requests, whose settings go to `folder`."""
     if started.load:
         return list(started.load)
     load = common.Load("mixed", started.requests, (), 1.0)
@@ -115,7 +116,7 @@ def _run(application: _applications.Application, choices: tuple[str, ...]) -> li
         try:
             started = _applications.start(application, cwd)
             trace = folder / f"{application.name}.duckdb"
-            load = " ".join(_load_command(started, folder))
+            load = " ".join(load_command(started, folder))
             begun = time.monotonic()
             common.pipetrace("record", "--capture-requests", "-o", str(trace), "--on-port", load, "--", *started.argv,
                              cwd=started.cwd)  # fmt: skip

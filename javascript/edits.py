@@ -59,6 +59,7 @@ class Edits:
         """Start of each replaced range → (end, replacement); the ranges are disjoint."""
         self._replaced_starts: list[int] = []
         self._moves: list[_Move] = []
+        self._copies = False
         self._sequence = 0
         self._rendered: list[Piece] | None = None
 
@@ -117,6 +118,21 @@ class Edits:
         self._moves.append(move)
         self._place(to, move)
 
+    def copy(self, start: int, end: int, to: int, *, order: int = 0) -> None:
+        """Put [start, end) once more, with the edits strictly inside, before the character at `to` outside of it.
+
+        `order` places it among the insertions at `to`.
+        """
+        self._check_offsets(start, end)
+        self._check_offsets(to, to)
+        for offset in (start, end, to):
+            self._check_outside_replaced(offset, "an end or the target of a copy")
+        if start < to < end:
+            raise EditConflict(f"range {start}-{end} cannot be copied into itself, to {to}")
+        if start < end:
+            self._copies = True
+            self._place(to, _Move(order, self._next(), start, end, to))
+
     def apply(self) -> str:
         """Return the edited text."""
         return "".join(piece.text for piece in self._pieces())
@@ -153,10 +169,10 @@ class Edits:
     def spans(self) -> list[tuple[int, int, int]]:
         """Return the edited text as triples (characters kept, characters new, characters of the original left out).
 
-        Lengths are UTF-16 code units, as engines count. Raises EditConflict where text was moved.
+        Lengths are UTF-16 code units, as engines count. Raises EditConflict where text was moved or copied.
         """
-        if self._moves:
-            raise EditConflict("text that was moved has no spans")
+        if self._moves or self._copies:
+            raise EditConflict("text that was moved or copied has no spans")
         found: list[tuple[int, int, int]] = []
         kept = new = at = 0
         for piece in self._pieces():

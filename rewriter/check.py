@@ -32,12 +32,15 @@ def check_files(files: Sequence[FileChange]) -> None:
     Raises PipetraceError for the first that fails: a bug of pipetrace, but nothing has been written.
     """
     for file in files:
-        try:
-            parse(file.text, file.path, "module" if file.is_module else "script")
-        except JavaScriptSyntaxError as error:
-            raise _failure(file.path, str(error)) from error
+        for text in file.texts:
+            try:
+                parse(text, file.path, "module" if file.is_module else "script")
+            except JavaScriptSyntaxError as error:
+                raise _failure(file.path, str(error)) from error
     node = shutil.which("node")
-    scripts = [{"path": file.path, "text": file.text} for file in files if not file.is_module]
+    scripts = [
+        {"path": file.path, "text": text} for file in files if not file.is_module for text in file.texts
+    ]
     if node is None or not scripts:
         return
     try:

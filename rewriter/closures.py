@@ -13,13 +13,12 @@ from collections.abc import Mapping, Sequence
 from pipetrace.javascript.functions import FunctionInfo
 from pipetrace.javascript.nodes import FUNCTION_TYPES, Node
 from pipetrace.javascript.scopes import Binding, Reference
-from pipetrace.rewriter.context import FileContext
+from pipetrace.rewriter.context import GUARD, FileContext
 from pipetrace.rewriter.decide import Move
 from pipetrace.rewriter.guard import statement_beginning_with
 from pipetrace.rewriter.orders import FileOrders
 from pipetrace.rewriter.view import FileView
 
-TAG = "closures"
 _VARIABLES = frozenset({"const", "let", "var", "param"})
 
 
@@ -100,11 +99,11 @@ def _mark(context: FileContext, function: FunctionInfo, number: int) -> str | No
         first = next((node for node in body.body if node.directive is None), None)
         if first is None:
             return None
-        context.surgery.insert(TAG, first.range[0], f"{statement} ")
+        context.surgery.insert(GUARD, first.range[0], f"{statement} ")
     else:
         # An object literal stands in parentheses that are no part of the body's range.
         start = context.view.text.index("=>", _end_of_parameters(function.node)) + 2
-        context.surgery.wrap(TAG, start, function.end, f" {{ {statement} return (", "); }")
+        context.surgery.wrap(GUARD, start, function.end, f" {{ {statement} return (", "); }")
     return name
 
 
@@ -116,9 +115,9 @@ def _check_before(context: FileContext, node: Node, check: str) -> None:
     """Have an expression preceded by a check; a parenthesis at the start of a statement would continue a line."""
     statement = statement_beginning_with(context.view, node)
     if statement is None:
-        context.surgery.wrap(TAG, node.range[0], node.range[1], f"({check}, ", ")")
+        context.surgery.wrap(GUARD, node.range[0], node.range[1], f"({check}, ", ")")
     else:
-        context.surgery.insert(TAG, statement.range[0], f"{check}, ")
+        context.surgery.insert(GUARD, statement.range[0], f"{check}, ")
 
 
 def _watch(context: FileContext, binding: Binding, reference: Reference, mark: str, state: str | None) -> None:
@@ -133,17 +132,17 @@ def _watch(context: FileContext, binding: Binding, reference: Reference, mark: s
     if reference.mode == "r":
         statement = statement_beginning_with(view, identifier)
         if statement is not None:
-            context.surgery.insert(TAG, statement.range[0], f"{check}, ")
+            context.surgery.insert(GUARD, statement.range[0], f"{check}, ")
             return
         key = f"{binding.name}: " if reference.shorthand else ""
-        context.surgery.replace(TAG, reference.start, reference.end, f"{key}({check}, {binding.name})")
+        context.surgery.replace(GUARD, reference.start, reference.end, f"{key}({check}, {binding.name})")
         return
     for outer in view.ancestors(identifier):
         if outer.type in ("AssignmentExpression", "UpdateExpression"):
             _check_before(context, outer, check)
             return
         if outer.type in ("ForInStatement", "ForOfStatement"):
-            context.surgery.wrap(TAG, outer.right.range[0], outer.right.range[1], f"({check}, ", ")")
+            context.surgery.wrap(GUARD, outer.right.range[0], outer.right.range[1], f"({check}, ", ")")
             return
         if outer.type in FUNCTION_TYPES or outer.type.endswith("Statement"):
             return

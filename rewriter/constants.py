@@ -13,12 +13,10 @@ from collections.abc import Collection, Sequence
 from pipetrace.javascript.nodes import FUNCTION_TYPES, LOOP_TYPES, Node, walk
 from pipetrace.javascript.scopes import Binding
 from pipetrace.rewriter.closures import Marks
-from pipetrace.rewriter.context import FileContext
+from pipetrace.rewriter.context import GUARD, FileContext
 from pipetrace.rewriter.guard import statement_beginning_with
 from pipetrace.rewriter.orders import FileOrders
 from pipetrace.rewriter.view import FileView
-
-TAG = "constants"
 
 _CHANGING = frozenset(
     {
@@ -113,9 +111,9 @@ class _Watch:
                 call = self._context.call("changes", "undefined", self._context.string(location))
                 statement = statement_beginning_with(self._view, outer)
                 if statement is None:
-                    self._context.surgery.wrap(TAG, outer.range[0], outer.range[1], f"({call}, ", ")")
+                    self._context.surgery.wrap(GUARD, outer.range[0], outer.range[1], f"({call}, ", ")")
                 else:  # A parenthesis there would continue a line that has no semicolon.
-                    self._context.surgery.insert(TAG, statement.range[0], f"{call}, ")
+                    self._context.surgery.insert(GUARD, statement.range[0], f"{call}, ")
                 return
             if outer.type in FUNCTION_TYPES or outer.type.endswith("Statement"):
                 return
@@ -142,7 +140,7 @@ class _Watch:
         opening = f"{self._context.pt}.changes("
         further = f", {'true' if method else 'false'}, {mark}" if mark else ", true" if method else ""
         closing = f", {self._context.string(label)}{further})"
-        self._context.surgery.wrap(TAG, node.range[0], node.range[1], opening, closing)
+        self._context.surgery.wrap(GUARD, node.range[0], node.range[1], opening, closing)
 
     def _mark(self, node: Node, function: int) -> str | None:
         """What tells whether the start made the variable that an expression begins with."""

@@ -10,6 +10,11 @@ from pipetrace.rewriter.view import FileView
 
 HEAD = ""
 """Tag of the operations that serve no handler in particular."""
+LOADED = "loaded"
+"""Tag of what the runtime wants to know, and is put in when the file is loaded, not before."""
+GUARD = "guard"
+"""Tag of guards, which are put in then, too."""
+WHEN_LOADED = frozenset({LOADED, GUARD})
 
 
 class FileContext:
@@ -41,9 +46,9 @@ class FileContext:
         self._head.append((tag, statement))
 
     def last(self, statement: str) -> None:
-        """Have a statement run when the module has been evaluated; before all others if it may return early."""
+        """Have a statement run when the loaded module has been evaluated; before all others if it may return early."""
         if self._returns_early:
-            self.first(HEAD, statement)
+            self.first(LOADED, statement)
         else:
             self._tail.append(statement)
 
@@ -60,13 +65,13 @@ class FileContext:
         return False
 
     def last_line(self, line: str) -> None:
-        """Put a line that is no statement to the end of the file."""
+        """Put a line that is no statement to the end of the loaded file."""
         if line:
             self._tail.append(line)
 
-    def tail(self) -> str:
-        """Return the lines for the end of the file."""
-        return self.view.newline.join([*(text for _, text in self._declarations), *self._tail])
+    def tail(self, *, loaded: bool) -> str:
+        """Return the lines for the end of the file, as it stands or as it is loaded."""
+        return self.view.newline.join([*(text for _, text in self._declarations), *(self._tail if loaded else ())])
 
     def tail_of(self, tag: str) -> str:
         """Return those lines that serve the handler `tag`."""
@@ -99,6 +104,7 @@ class FileContext:
 
     def place_head(self) -> None:
         """Put the runtime object and the first statements in front of the module's first statement."""
+        tags = {*self.surgery.tags, *(tag for tag, _ in self._head), *(tag for tag, _ in self._declarations)}
         view = self.view
         loader = view.string("@pipetrace/runtime")
         path = view.string(view.path)
@@ -113,6 +119,6 @@ class FileContext:
         else:
             offset = len(view.text)
             before, after = ("" if view.text.endswith(("\n", "\r")) else view.newline), ""
-        self.surgery.insert(HEAD, offset, before + opening + after)
+        self.surgery.insert(HEAD if tags - WHEN_LOADED else LOADED, offset, before + opening + after)
         for tag, statement in self._head:
             self.surgery.insert(tag, offset, statement + after)

@@ -11,7 +11,7 @@ from pipetrace.javascript.kernel_run import KernelRun
 from pipetrace.rewriter.bindings import makes_objects, register_bindings
 from pipetrace.rewriter.closures import Marks, watch_closures
 from pipetrace.rewriter.constants import watch_changes
-from pipetrace.rewriter.context import FileContext
+from pipetrace.rewriter.context import GUARD, WHEN_LOADED, FileContext
 from pipetrace.rewriter.decide import Move
 from pipetrace.rewriter.diff import count_changes
 from pipetrace.rewriter.guard import guard, leads_elsewhere
@@ -40,18 +40,35 @@ class HandlerChange:
 
 @dataclass(frozen=True, slots=True)
 class FileChange:
-    """One rewritten file."""
+    """One file that is rewritten, or gets guards when it is loaded."""
 
     path: str
     """Relative to the package, with slashes."""
+    original: str
     text: str
+    """As it stands in the staged application; that of the original if only `loaded` differs."""
+    loaded: str
+    """What the runtime takes in the place of the text when it loads the file: the same with guards."""
     is_module: bool
     source_map: Mapping[str, Any]
+    """From the loaded text to the original."""
     lines_added: int
     lines_removed: int
+    lines_guarded: int
+    """Lines of the text that are loaded otherwise."""
     handlers: tuple[HandlerChange, ...]
     notes: tuple[str, ...]
     """Sentences on what the plan ordered and was left undone."""
+
+    @property
+    def rewritten(self) -> bool:
+        """Whether the file itself is changed."""
+        return self.text != self.original
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What Node may be given of it."""
+        return (self.text,) if self.loaded == self.text else (self.text, self.loaded)
 
 
 def rewrite_file(
@@ -61,6 +78,8 @@ def rewrite_file(
     root: Path,
     constants: Collection[str] = (),
     apart: Collection[str] = (),
+    *,
+    guarded: bool = True,
 ) -> FileChange | None:
     """Carry out the orders for one file; None if there is nothing to change.
 
@@ -73,6 +92,7 @@ def rewrite_file(
         root: absolute directory of the package.
         constants: locations, of all files, that moved handlers take for constant.
         apart: locations that are state or guarded.
+        guarded: put guards in; without them nobody can trust the answers, but measure what guards cost.
     """
     context = FileContext(view)
     if moves:
@@ -89,17 +109,21 @@ def rewrite_file(
     anchor_outside_paths(context, root)
     if not context.touched:
         return None
-    edits = context.surgery.edits(tail=context.tail())
-    text = edits.apply()
+    text = context.surgery.edits(lambda tag: tag not in WHEN_LOADED, context.tail(loaded=False)).apply()
+    loading = context.surgery.edits(lambda tag: guarded or tag != GUARD, context.tail(loaded=True))
+    loaded = loading.apply()
     added, removed = count_changes(view.text, text)
     mine = [moves[order.id] for order in orders.handlers if order.id in moves]
     return FileChange(
         path=view.path,
+        original=view.text,
         text=text,
+        loaded=loaded,
         is_module=view.is_module,
-        source_map=edits.source_map(view.path.rsplit("/", 1)[-1], (root / view.path).as_posix()),
+        source_map=loading.source_map(view.path.rsplit("/", 1)[-1], (root / view.path).as_posix()),
         lines_added=added,
         lines_removed=removed,
+        lines_guarded=count_changes(text, loaded)[1],
         handlers=tuple(_cost(context, move) for move in mine),
         notes=tuple(context.notes),
     )

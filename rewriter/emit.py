@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipetrace.errors import PipetraceError
+from pipetrace.rewriter.diff import join_diffs, unified_diff
 from pipetrace.rewriter.edit_file import FileChange
 from pipetrace.rewriter.format import package_type
 from pipetrace.rewriter.stage_tree import copy_package, copy_runtime, link_node_modules, pin_package_type
@@ -60,7 +61,8 @@ def emit(
         link_node_modules(source, folder)
         copy_runtime(folder)
         for file in files:
-            _write_source(source, folder, file)
+            if file.rewritten or (folder / file.path).is_symlink():
+                _write_source(source, folder, file)
         write_records(folder, plan, files, diff)
 
 
@@ -76,15 +78,22 @@ def _write_source(source: Path, folder: Path, file: FileChange) -> None:
 def write_records(
     folder: Path, plan: Mapping[str, Any], files: Sequence[FileChange], diff: str, *, in_place: bool = False
 ) -> None:
-    """Write what the runtime and `run` need beside the sources: plan, source maps, difference and hashes."""
+    """Write what the runtime and `run` need beside the sources: plan, texts to load, maps, differences and hashes."""
     records = folder / ".pipetrace"
     records.mkdir(exist_ok=in_place)
     for file in files:
         _write_json(records / "maps" / f"{file.path}.map", file.source_map, indent=None)
+        if len(file.texts) > 1:
+            place = records / "loaded" / file.path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(file.loaded.encode("utf-8"))
+    guards = join_diffs((file.path, unified_diff(file.path, file.text, file.loaded)) for file in files)
+    (records / "guards.diff").write_bytes(guards.encode("utf-8"))
     (records / "changes.diff").write_bytes(diff.encode("utf-8"))
     _write_json(records / "plan.json", plan)
     trace = plan["trace"]
-    hashes = {file.path: hashlib.sha256(file.text.encode("utf-8")).hexdigest() for file in files}
+    hashes = {file.path: _sha256(file.text) for file in files if file.rewritten}
+    loaded = {file.path: "module" if file.is_module else "commonjs" for file in files if len(file.texts) > 1}
     staged = {
         "format": "pipetrace-staged",
         "version": 1,
@@ -99,11 +108,16 @@ def write_records(
                 "sha256": hashes.get(entry["path"], entry["sha256"]),
                 "original_sha256": entry["sha256"],
                 "rewritten": entry["path"] in hashes,
+                "loaded": loaded.get(entry["path"], ""),
             }
             for entry in plan["files"]
         ],
     }
     _write_json(folder / MARKER, staged)
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
 def _write_json(path: Path, content: Mapping[str, Any], indent: int | None = 2) -> None:

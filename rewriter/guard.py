@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from pipetrace.javascript.functions import FunctionInfo
 from pipetrace.javascript.nodes import FUNCTION_TYPES, Node, walk
 from pipetrace.javascript.scopes import Binding, Reference
-from pipetrace.rewriter.context import FileContext
+from pipetrace.rewriter.context import GUARD, FileContext
 from pipetrace.rewriter.orders import GuardOrder
 from pipetrace.rewriter.view import FileView
 
@@ -50,7 +50,7 @@ def guard(
     if held is not None and guards_value(view, order):
         start, end = held
         opening = f"{context.pt}.state({context.string(order.location)}, "
-        context.surgery.wrap(order.location, start, end, opening, ")")
+        context.surgery.wrap(GUARD, start, end, opening, ")")
         return
     allowed = None if reachable is None else frozenset(reachable)
     wrapped: set[int] = set()
@@ -137,10 +137,10 @@ def _touch(context: FileContext, location: str, reference: Reference, wrapped: s
             # A parenthesis at the start of a statement would continue a line that has no semicolon.
             if id(statement) not in wrapped:
                 wrapped.add(id(statement))
-                surgery.insert(location, statement.range[0], f"{touch}, ")
+                surgery.insert(GUARD, statement.range[0], f"{touch}, ")
             return
         key = f"{text}: " if reference.shorthand else ""
-        surgery.replace(location, reference.start, reference.end, f"{key}({touch}, {text})")
+        surgery.replace(GUARD, reference.start, reference.end, f"{key}({touch}, {text})")
         return
     node = _writing_expression(view, identifier)
     if node is None or id(node) in wrapped:
@@ -148,14 +148,14 @@ def _touch(context: FileContext, location: str, reference: Reference, wrapped: s
     wrapped.add(id(node))
     if node.type in ("ForInStatement", "ForOfStatement"):
         start, end = node.right.range
-        surgery.wrap(location, start, end, f"({touch}, ", ")")
+        surgery.wrap(GUARD, start, end, f"({touch}, ", ")")
         return
     statement = statement_beginning_with(view, node)
     if statement is None:
-        surgery.wrap(location, node.range[0], node.range[1], f"({touch}, ", ")")
+        surgery.wrap(GUARD, node.range[0], node.range[1], f"({touch}, ", ")")
     elif id(statement) not in wrapped:
         wrapped.add(id(statement))
-        surgery.insert(location, statement.range[0], f"{touch}, ")
+        surgery.insert(GUARD, statement.range[0], f"{touch}, ")
 
 
 def _reads_steady(view: FileView, reference: Reference, names: tuple[str, ...]) -> bool:

@@ -43,17 +43,18 @@ def check_in_place(source: Path) -> None:
 
 def write_in_place(source: Path, plan: Mapping[str, Any], files: Sequence[FileChange], diff: str) -> None:
     """Write the edits; `check_in_place` must have allowed it. All of them are written or none."""
+    rewritten = [file for file in files if file.rewritten]
     try:
-        for file in files:
+        for file in rewritten:
             kept = source / _ORIGINALS / file.path
             kept.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source / file.path, kept)
         write_records(source, plan, files, diff, in_place=True)
         copy_runtime(source)
-        for file in files:
+        for file in rewritten:
             _replace(source / file.path, file.text.encode("utf-8"))
     except BaseException as error:
-        for file in files:
+        for file in rewritten:
             kept = source / _ORIGINALS / file.path
             if kept.is_file():
                 _replace(source / file.path, kept.read_bytes())

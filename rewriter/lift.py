@@ -1,8 +1,8 @@
-"""Lift: a handler inside another function moves into a factory at module level, which every stage has.
+"""Lift: a handler inside another function gets a factory at module level, which every stage has.
 
-Before: `return (req, res) => {…dir…}`. After: `return $pt.lifted('<id>', $lift1, () => [dir])`, and at the
-end of the file `function $lift1(dir) { return (req, res) => {…dir…}; }`. The text of the handler does not
-change. What it captures is read when the handler is called, not when it is made.
+Before: `return (req, res) => {…dir…}`. After: `return $pt.lifted('<id>', () => [dir], (req, res) => {…dir…})`. When the
+file is loaded, `function $lift1(dir) { return (req, res) => {…dir…}; }` is put to its end: from it a stage makes the
+handler with the values that come with a call. They are read when the handler is called, not when it is made.
 """
 
 from __future__ import annotations
@@ -12,18 +12,17 @@ from collections.abc import Sequence
 from pipetrace.javascript.functions import FunctionInfo
 from pipetrace.javascript.nodes import FUNCTION_TYPES, LOOP_TYPES, Node
 from pipetrace.javascript.scopes import Binding, Capture
-from pipetrace.rewriter.context import FileContext
+from pipetrace.rewriter.context import LOADED, FileContext
 from pipetrace.rewriter.refusals import Refusal, refuse
 from pipetrace.rewriter.site import (
     Site,
     block_of,
     is_function_body,
     member_access,
-    member_key,
     outer_activation_refusal,
 )
 from pipetrace.rewriter.view import FileView, inferred_name
-from pipetrace.rewriter.wrap import first_in_block, wrap_refusal
+from pipetrace.rewriter.wrap import wrap_as, wrap_refusal
 
 
 def needs_lift(view: FileView, site: Site) -> bool:
@@ -160,52 +159,19 @@ def capture_order(view: FileView, site: Site, planned: Sequence[str]) -> list[st
 
 
 def lift(context: FileContext, site: Site, handler: str, order: Sequence[str]) -> None:
-    """Move the handler's text into a factory; `order` names the captures that the plan knows, in order."""
+    """Have calls sent with what the handler captures; `order` names the captures that the plan knows, in order."""
     view = context.view
-    names = capture_order(view, site, order)
-    factory = context.lift_name()
+    names = ", ".join(capture_order(view, site, order))
     quoted = context.string(handler)
-    parameters = ", ".join(names)
-    arguments = [quoted, factory, f"() => [{parameters}]"]
-    name = inferred_name(view, site.node) if site.form == "expression" else ""
-    if name:
-        arguments.append(context.string(name))
-    replacement = context.call("lifted", *arguments)
+    wrap_as(context, site, handler, "lifted", quoted, f"() => [{names}]")
+    factory = context.lift_name()
     strict = ""
     if site.function.strict and not view.functions[0].strict:
         strict = context.string("use strict") + "; "
-    before = f"function {factory}({parameters}) {{ {strict}return "
-    after = "; }"
+    before, after = f"function {factory}({names}) {{ {strict}return ", "; }"
     if site.form == "method":
-        replacement = f"{member_key(view, site.node)}: {replacement}"
-        before += "{"
-        after = f"}}{member_access(view, site.node)}{after}"
-    elif site.form == "declaration":
-        _declare(context, site, handler, replacement)
-        replacement = ""
-    context.surgery.lift(handler, site.start, site.end, before, after, replacement)
-    context.first(handler, f"{context.call('factory', quoted, factory)};")
-
-
-def _declare(context: FileContext, site: Site, handler: str, replacement: str) -> None:
-    """Give the name of a lifted declaration its value where the declaration was hoisted to."""
-    view = context.view
-    block = block_of(view, site.node)
-    assert block is not None
-    keyword = "var" if block.type == "Program" or is_function_body(view, block) else "let"
-    statement = f"{keyword} {site.node.id.name} = {replacement};"
-    first_in_block(context, block, handler, statement)
-    _drop_indentation(context, site.node, handler)
-
-
-def _drop_indentation(context: FileContext, node: Node, handler: str) -> None:
-    """Leave no trailing blanks on the line where a declaration was."""
-    text = context.view.text
-    start: int = node.range[0]
-    line = start
-    while line > 0 and text[line - 1] in " \t":
-        line -= 1
-    at_line_start = line == 0 or text[line - 1] in "\r\n"
-    end: int = node.range[1]
-    if at_line_start and line < start and (end == len(text) or text[end] in "\r\n"):
-        context.surgery.replace(handler, line, start, "")
+        before, after = before + "{", f"}}{member_access(view, site.node)}{after}"
+    context.surgery.copy(LOADED, site.start, site.end, before, after)
+    name = inferred_name(view, site.node) if site.form == "expression" else ""
+    named = [context.string(name)] if name else []
+    context.first(LOADED, f"{context.call('factory', quoted, factory, *named)};")

@@ -30,6 +30,7 @@ class Rewritten:
     output: Path
     """The staged application."""
     files: tuple[FileChange, ...]
+    """Those that are rewritten, or get guards when they are loaded."""
     moved: tuple[str, ...]
     """Ids of the handlers that are moved."""
     refusals: tuple[Refusal, ...]
@@ -37,7 +38,7 @@ class Rewritten:
     notes: tuple[str, ...]
     """Other orders of the plan that were not carried out, a sentence each."""
     diff: str
-    """All changes as a unified difference, in the form that git applies."""
+    """All changes of files, without guards, as a unified difference, in the form that git applies."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as plain data, without the texts."""
@@ -49,6 +50,7 @@ class Rewritten:
                     "path": file.path,
                     "lines_added": file.lines_added,
                     "lines_removed": file.lines_removed,
+                    "lines_guarded": file.lines_guarded,
                     "handlers": [
                         {
                             "handler": change.handler,
@@ -66,7 +68,9 @@ class Rewritten:
         }
 
 
-def rewrite(plan: Plan, source_root: Path, output_dir: Path | None, *, force: bool = False) -> Rewritten:
+def rewrite(
+    plan: Plan, source_root: Path, output_dir: Path | None, *, force: bool = False, guarded: bool = True
+) -> Rewritten:
     """Write the staged application of a plan; the source is only read, unless it is to be changed in place.
 
     Args:
@@ -74,6 +78,7 @@ def rewrite(plan: Plan, source_root: Path, output_dir: Path | None, *, force: bo
         source_root: directory of the package that was recorded.
         output_dir: directory to make; it may exist if it is empty. None: the source itself is changed.
         force: replace a staged application that is there.
+        guarded: put guards in; False only to measure what they cost.
 
     Raises PipetraceError if the source is not the one that was recorded, or the directory may not be written.
     """
@@ -97,7 +102,7 @@ def rewrite(plan: Plan, source_root: Path, output_dir: Path | None, *, force: bo
     views, unreadable = views_of({**own, **files_leading_outside(source_root, contents)}, source_root)
     guard_imports(orders, views)
     decisions = decide(orders, views, unreadable)
-    files = _rewrite_files(orders, views, decisions, source_root)
+    files = _rewrite_files(orders, views, decisions, source_root, guarded=guarded)
     check_files(files)
     diff = join_diffs((file.path, unified_diff(file.path, views[file.path].text, file.text)) for file in files)
     if output_dir is None:
@@ -115,14 +120,14 @@ def rewrite(plan: Plan, source_root: Path, output_dir: Path | None, *, force: bo
 
 
 def _rewrite_files(
-    orders: Orders, views: Mapping[str, FileView], decisions: Decisions, source_root: Path
+    orders: Orders, views: Mapping[str, FileView], decisions: Decisions, source_root: Path, *, guarded: bool
 ) -> list[FileChange]:
     """Rewrite each file that needs it."""
     root = source_root.resolve()
     changes: list[FileChange] = []
     for path, view in views.items():
-        watched = (orders.constants, orders.apart)
-        change = rewrite_file(view, orders.files.get(path, FileOrders()), decisions.moves, root, *watched)
+        mine = orders.files.get(path, FileOrders())
+        change = rewrite_file(view, mine, decisions.moves, root, orders.constants, orders.apart, guarded=guarded)
         if change is not None:
             changes.append(change)
     return sorted(changes, key=lambda change: change.path)

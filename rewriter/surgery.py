@@ -1,7 +1,7 @@
 """Collects what the transformations want done to one file, so that they nest, and renders it in one go.
 
-Each operation carries a tag (the handler or location it serves), so that the text can also be rendered
-with the operations of one tag alone: that tells how many lines one handler costs.
+Each operation carries a tag (the handler it serves, or that it waits until the file is loaded), so that the text can
+also be rendered with the operations of some tags alone: what people read, and how many lines one handler costs.
 """
 
 from __future__ import annotations
@@ -38,16 +38,15 @@ class _Replace:
 
 
 @dataclass(frozen=True, slots=True)
-class _Lift:
+class _Copy:
     tag: str
     start: int
     end: int
     before: str
     after: str
-    site: str
 
 
-_Operation: TypeAlias = _Wrap | _Insert | _Replace | _Lift
+_Operation: TypeAlias = _Wrap | _Insert | _Replace | _Copy
 
 
 class Surgery:
@@ -58,7 +57,7 @@ class Surgery:
         self._wraps: list[_Wrap] = []
         self._inserts: list[_Insert] = []
         self._replaces: list[_Replace] = []
-        self._lifts: list[_Lift] = []
+        self._copies: list[_Copy] = []
 
     def wrap(self, tag: str, start: int, end: int, before: str, after: str) -> None:
         """Put `before` and `after` around [start, end). Of equal ranges the first call is the outer one."""
@@ -72,34 +71,26 @@ class Surgery:
         """Put `text` in the place of [start, end)."""
         self._replaces.append(_Replace(tag, start, end, text))
 
-    def lift(self, tag: str, start: int, end: int, before: str, after: str, site: str) -> None:
-        """Move [start, end) to the end of the file, between `before` and `after`; leave `site` in its place."""
-        self._lifts.append(_Lift(tag, start, end, before, after, site))
+    def copy(self, tag: str, start: int, end: int, before: str, after: str) -> None:
+        """Put [start, end) once more, with what is done inside it, at the end of the file between two texts."""
+        self._copies.append(_Copy(tag, start, end, before, after))
 
     @property
     def tags(self) -> tuple[str, ...]:
         """The tags of all operations, each once, sorted."""
-        operations: list[_Operation] = [*self._wraps, *self._inserts, *self._replaces, *self._lifts]
+        operations: list[_Operation] = [*self._wraps, *self._inserts, *self._replaces, *self._copies]
         return tuple(sorted({operation.tag for operation in operations}))
 
     def edits(self, only: Callable[[str], bool] = lambda tag: True, tail: str = "") -> Edits:
         """Return the edits of the tags that `only` accepts; `tail` goes to the very end of the file."""
         edits = Edits(self.text)
-        lifts = sorted((lift for lift in self._lifts if only(lift.tag)), key=lambda lift: lift.start)
-        carried: dict[int, list[_Wrap]] = {index: [] for index in range(len(lifts))}
         wraps = [(index, wrap) for index, wrap in enumerate(self._wraps) if only(wrap.tag)]
         # Openings at one offset: the longest range first. Closings: the shortest first.
         for _, wrap in sorted(wraps, key=lambda item: (item[1].start, -item[1].end, item[0])):
             edits.insert(wrap.start, wrap.before, order=2)
-        for _, wrap in sorted(wraps, key=lambda item: (item[1].end, -item[1].start, -item[0])):
-            holder = next(
-                (at for at, lift in enumerate(lifts) if lift.start < wrap.start and wrap.end == lift.end),
-                None,
-            )
-            if holder is None:
-                edits.insert(wrap.end, wrap.after, order=-1)
-            else:
-                carried[holder].append(wrap)
+        closings = sorted(wraps, key=lambda item: (item[1].end, -item[1].start, -item[0]))
+        for _, wrap in closings:
+            edits.insert(wrap.end, wrap.after, order=-1)
         for insert in self._inserts:
             if only(insert.tag):
                 edits.insert(insert.offset, insert.text, order=1)
@@ -109,13 +100,12 @@ class Surgery:
         end = len(self.text)
         newline = "\r\n" if "\r\n" in self.text else "\n"
         at_line_start = self.text.endswith(("\n", "\r"))
-        for index, lift in enumerate(lifts):
-            # An empty site stands for a declaration that is gone; the others take part in the nesting.
-            edits.insert(lift.start, lift.site, order=3)
-            edits.insert(end, ("" if at_line_start else newline) + lift.before, order=10)
-            edits.move(lift.start, lift.end, end, order=10)
-            closing = "".join(wrap.after for wrap in carried[index])
-            edits.insert(end, closing + lift.after + (newline if at_line_start else ""), order=10)
+        for copy in sorted((copy for copy in self._copies if only(copy.tag)), key=lambda copy: copy.start):
+            edits.insert(end, ("" if at_line_start else newline) + copy.before, order=10)
+            edits.copy(copy.start, copy.end, end, order=10)
+            # What closes at the very end of the copied text is no part of it for the editor.
+            closing = "".join(wrap.after for _, wrap in closings if copy.start < wrap.start and wrap.end == copy.end)
+            edits.insert(end, closing + copy.after + (newline if at_line_start else ""), order=10)
         if tail:
             edits.insert(end, ("" if at_line_start else newline) + tail + (newline if at_line_start else ""), order=11)
         return edits

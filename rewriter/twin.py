@@ -8,7 +8,7 @@ calls only to a stage that has made the same. Handlers that it leads to by calli
 
 from __future__ import annotations
 
-from pipetrace.rewriter.context import FileContext
+from pipetrace.rewriter.context import GUARD, FileContext
 from pipetrace.rewriter.lift import local_captures
 from pipetrace.rewriter.orders import SourceOrder
 from pipetrace.rewriter.refusals import Refusal, refuse
@@ -47,7 +47,7 @@ def stay(context: FileContext, order: SourceOrder) -> None:
     """Have the runtime refuse to run a handler where it does not live."""
     site = stays_site(context.view, order)
     if site is not None:
-        wrap_as(context, site, order.handler, "stays", context.string(order.handler))
+        wrap_as(context, site, GUARD, "stays", context.string(order.handler))
 
 
 def twin(context: FileContext, site: Site, handler: str) -> None:

@@ -132,8 +132,10 @@ def load_staged(folder: Path, *, check_source: bool = True, node: str | None = N
     in_place = bool(staged.get("in_place"))
     if in_place:
         _check_rewritten(staged, folder)
-    elif check_source:
-        _check_source(plan, app_root)
+    else:
+        _check_guarded(staged, folder)
+        if check_source:
+            _check_source(plan, app_root)
     trace = _find_trace(trace, folder, cwd)
     chosen, remark, flags, arguments = _start_of(plan["trace"], command, cwd, app_root / entry, trace, node)
     return StagedApp(
@@ -266,6 +268,17 @@ def _check_rewritten(staged: Mapping[str, Any], folder: Path) -> None:
             raise PipetraceError(
                 f"{path} has changed since it was rewritten in place; take the change out, or undo and begin again: "
                 "pipetrace rewrite --undo."
+            )
+
+
+def _check_guarded(staged: Mapping[str, Any], folder: Path) -> None:
+    """Files that are loaded with guards have to be those that the guards were made for; the runtime checks it, too."""
+    for file in staged.get("files") or ():
+        path = folder / str(file["path"])
+        if file.get("loaded") and hashlib.sha256(path.read_bytes()).hexdigest() != str(file["sha256"]):
+            raise PipetraceError(
+                f"{path} has changed since it was rewritten, so its guards do not fit; take the change out, or run "
+                "pipetrace rewrite again."
             )
 
 

@@ -145,6 +145,11 @@ const errors = {
     return new Error(`pipetrace: PIPETRACE_STAGE is '${stage}', but the plan has only ${known}.`);
   },
   /** @param {string} file @param {string} why */
+  badText(file, why) {
+    return new Error(`pipetrace: ${file} cannot be loaded with its guards (${why}); make the staged application again with `
+      + 'pipetrace rewrite.');
+  },
+  /** @param {string} file @param {string} why */
   badPlan(file, why) {
     return new Error(`pipetrace: ${file} cannot be used (${why}); make the staged application again with pipetrace rewrite.`);
   },

@@ -86,36 +86,21 @@ function wrap(id, original) {
 }
 
 /**
- * Captures are read at the call: where the function is made, a name may have no value yet.
- * @param {Function} make @param {() => any[]} captures
- * @returns {Function} the function itself, as it runs here
+ * @param {string} id @param {() => any[]} captures read at the call: where the function is made, a name may have no value yet
+ * @param {Function} original
+ * @returns {Function} what sends calls with what the function captures, or the function itself where it runs
  */
-function late(make, captures) {
-  /** @this {any} @param {any[]} args */
-  const fn = function (...args) {
-    return Reflect.apply(make(...captures()), this, args);
-  };
-  dress(fn, make());
-  return fn;
-}
-
-/** @param {string} id @param {Function} make @param {() => any[]} captures @returns {Function} */
-function lift(id, make, captures) {
+function lift(id, captures, original) {
   const handler = known(id);
-  if (!handler) return late(make, captures);
-  handler.factory = make;
-  if (runsHere(handler.plan)) return late(make, captures);
-  // Without the captured values nothing runs, but name and length can be seen.
-  const shown = make();
-  if (types.isAsyncFunction(shown)) handler.silent = false;
+  if (!handler || typeof original !== 'function') return original;
+  if (types.isAsyncFunction(original)) handler.silent = false;
+  if (runsHere(handler.plan)) return original;
   /** @this {any} @param {any[]} args */
   const stub = function (...args) {
-    const values = captures();
-    return call(handler, /** @type {Function} */ (make(...values)), this, args, values);
+    if (new.target) return Reflect.construct(original, args, new.target === stub ? original : new.target);
+    return call(handler, original, this, args, captures());
   };
-  dress(stub, shown);
-  const { name } = handler.plan;
-  if (!shown.name && name && !name.startsWith('function@')) Object.defineProperty(stub, 'name', { value: name, configurable: true });
+  dress(stub, original);
   return stub;
 }
 

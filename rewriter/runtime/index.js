@@ -35,9 +35,9 @@ class File {
     return wrap(id, named(fn, name));
   }
 
-  /** @param {string} id @param {Function} make @param {() => any[]} captures @param {string} [name] @returns {any} */
-  lifted(id, make, captures, name) {
-    return lift(id, name === undefined ? make : (/** @type {any[]} */ ...values) => named(make(...values), name), captures);
+  /** @param {string} id @param {() => any[]} captures what stages need to make it @param {any} fn @param {string} [name] @returns {any} */
+  lifted(id, captures, fn, name) {
+    return lift(id, captures, named(fn, name));
   }
 
   /** @param {string} id @param {() => Record<string, any>} captured @param {any} fn @param {string} [name] @returns {any} */
@@ -45,9 +45,9 @@ class File {
     return twin(id, captured, named(fn, name));
   }
 
-  /** @param {string} id @param {Function} make makes the handler from captured values */
-  factory(id, make) {
-    factory(id, make);
+  /** @param {string} id @param {Function} make makes the handler from captured values @param {string} [name] its name */
+  factory(id, make, name) {
+    factory(id, name === undefined ? make : (/** @type {any[]} */ ...values) => named(make(...values), name));
   }
 
   /** @param {string} id @param {Function} fn a call that was cut out of its function @returns {Function} */

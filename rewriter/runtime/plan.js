@@ -9,7 +9,7 @@ const { errors } = require('./errors.js');
 /**
  * @typedef {{id: string, key?: string, name?: string, stage: string, decision: string, form?: string, returns?: string, cpu_us?: number}} PlanHandler
  * @typedef {{id: string, replicas: number, owns: string[]}} PlanStage
- * @typedef {{entry: string, app_root?: string}} Staged
+ * @typedef {{entry: string, app_root?: string, files?: {path: string, sha256: string, loaded?: string}[]}} Staged
  */
 
 class Plan {
@@ -18,6 +18,8 @@ class Plan {
     this.entry = staged.entry;
     /** Directory of the application that was recorded. */
     this.original = staged.app_root;
+    /** Files that are loaded with guards, and the hash of what stands there. */
+    this.guarded = (staged.files || []).filter((file) => file.loaded);
     /** @type {Map<string, PlanHandler>} moved handlers by id */
     this.moved = new Map();
     for (const handler of json.handlers || []) {

@@ -22,7 +22,10 @@ function sameFile(a, b) {
 /** Loads what only a stage or the entry needs. */
 function prepare() {
   require('./references.js').install();
-  if (context.plan) require('./relocate.js').relocate(context.plan.original);
+  if (context.plan) {
+    require('./relocate.js').relocate(context.plan.original);
+    require('./loading.js').install(context.root, context.plan.guarded);
+  }
   require('./streams.js');
   require('./http/request.js');
   require('./http/response.js');

@@ -45,34 +45,36 @@ STAGED = {
         "#!/usr/bin/env node\n"
         "'use strict'\n"
         "\n"
-        "const $pt = require('@pipetrace/runtime').file('server.js'); $pt.factory('server.js#function@11', $lift1); "
-        "const { twice } = require('./lib/work')\n"
+        "const $pt = require('@pipetrace/runtime').file('server.js'); const { twice } = require('./lib/work')\n"
         "const helper = require('helper')\n"
         "const scoped = require('@scope/pack')\n"
         "\n"
         "// The heavy part.\n"
         "const heavy = $pt.handler('server.js#heavy', async (n) => twice(n) + helper.one, 'heavy')\n"
         "function serve(base) {\n"
-        "  return $pt.lifted('server.js#function@11', $lift1, () => [base]) // adds\n"
+        "  return $pt.lifted('server.js#function@11', () => [base], async (n) => base + await heavy(n)) // adds\n"
         "}\n"
         "\n"
         "serve(scoped.hundred)(5).then((answer) => console.log(answer, heavy.name, require('app').twice(4)))\n"
-        "function $lift1(base) { return async (n) => base + await heavy(n); }\n"
-        "$pt.bindings({twice: () => twice, heavy: () => heavy, serve: () => serve});\n"
-        "//# sourceMappingURL=.pipetrace/maps/server.js.map\n"
     ),
     "lib/work.js": "exports.twice = (n) => n * 2;\n",
     "data/table.csv": "a;b\r\n1;2\r\n",
 }
+LOADED = (
+    STAGED["server.js"].replace(
+        "file('server.js'); ", "file('server.js'); $pt.factory('server.js#function@11', $lift1); "
+    )
+    + "function $lift1(base) { return async (n) => base + await heavy(n); }\n"
+    "$pt.bindings({twice: () => twice, heavy: () => heavy, serve: () => serve});\n"
+    "//# sourceMappingURL=.pipetrace/maps/server.js.map\n"
+)
 # Runs every handler where it is called: what the edits alone do to a program.
 LOCAL_RUNTIME = """
 'use strict';
 const named = (fn, name) => (name ? Object.defineProperty(fn, 'name', { value: name }) : fn);
 exports.file = () => ({
   handler: (id, fn, name) => named(fn, name),
-  lifted: (id, factory, captures, name) => named((...args) => factory(...captures())(...args), name),
-  factory() {}, bindings() {}, touch() {},
-  state: (location, value) => value,
+  lifted: (id, captures, fn, name) => named(fn, name),
   source: (id, fn) => fn,
   initial: (name, make) => make(),
 });
@@ -217,10 +219,11 @@ def replace_runtime(staged: Path) -> None:
 def test_the_edited_files_read_like_the_original(app: Path, tmp_path: Path) -> None:
     result = rewrite(load(tmp_path, plan_json(app, MOVED)), app, tmp_path / "staged")
     assert {name: (tmp_path / "staged" / name).read_bytes().decode() for name in STAGED} == STAGED
-    assert [(file.path, file.lines_added, file.lines_removed) for file in result.files] == [("server.js", 6, 3)]
+    assert (tmp_path / "staged" / ".pipetrace" / "loaded" / "server.js").read_text() == LOADED
+    assert [(file.path, file.lines_added, file.lines_removed) for file in result.files] == [("server.js", 3, 3)]
     assert [(change.form, change.lines_added, change.lines_removed) for change in result.files[0].handlers] == [
         ("wrap", 1, 1),
-        ("lift", 3, 2),
+        ("lift", 1, 1),
     ]
     assert result.refusals == ()
     assert result.moved == ("server.js#heavy", "server.js#function@11")
@@ -255,6 +258,8 @@ def test_what_is_in_the_directory(app: Path, tmp_path: Path) -> None:
     records = staged / ".pipetrace"
     assert sorted(path.relative_to(records).as_posix() for path in records.rglob("*") if path.is_file()) == [
         "changes.diff",
+        "guards.diff",
+        "loaded/server.js",
         "maps/server.js.map",
         "plan.json",
         "staged.json",
@@ -342,7 +347,9 @@ def test_es_modules(tmp_path: Path) -> None:
     assert set(result.moved) == {"heavy", "default", "old"}
     replace_runtime(tmp_path / "staged")
     assert node("server.js", cwd=tmp_path / "staged") == node("server.js", cwd=root) == "4 6 default 2 old string\n"
-    assert "{ $pt.touch('work.js:calls'), calls++; return n * 2; }" in (tmp_path / "staged" / "work.js").read_text()
+    assert "{ calls++; return n * 2; }" in (tmp_path / "staged" / "work.js").read_text()
+    loaded = (tmp_path / "staged" / ".pipetrace" / "loaded" / "work.js").read_text()
+    assert "{ $pt.touch('work.js:calls'), calls++; return n * 2; }" in loaded
 
 
 def test_a_refused_handler_is_kept_in_the_staged_plan(app: Path, tmp_path: Path) -> None:
@@ -459,9 +466,11 @@ def test_the_command(
     assert json.loads(capsys.readouterr().out)["moved"] == list(MOVED.values())
     assert run_command_line(["rewrite", "--force", "-o", "other"]) == 0
     assert capsys.readouterr().out == (
-        "server.js: +6 −3 lines\n"  # noqa: RUF001
+        "server.js: +3 −3 lines\n"  # noqa: RUF001
         "  wrap server.js#heavy: +1 −1 lines\n"  # noqa: RUF001
-        "  lift server.js#function@11: +3 −2 lines\n"  # noqa: RUF001
+        "  lift server.js#function@11: +1 −1 lines\n"  # noqa: RUF001
+        "3 lines changed for 2 moved handlers\n"
+        "1 line of 1 file get guards when they are loaded; see .pipetrace/guards.diff\n"
         "Wrote other\n"
     )
 

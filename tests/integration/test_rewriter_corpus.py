@@ -111,13 +111,13 @@ def guard_everything(view: FileView) -> FileChange | None:
 
 
 def all_names_map_back(view: FileView, change: FileChange) -> None:
-    generated, original = LineIndex(change.text), view.parsed.lines
+    generated, original = LineIndex(change.loaded), view.parsed.lines
     name = re.compile(r"[\w$]+")
     hit: set[int] = set()
     for line, column, source_line, source_column in decoded(change.source_map["mappings"]):
         here = generated.offset(line + 1, column)
         there = original.offset(source_line + 1, source_column)
-        found = name.match(change.text, here)
+        found = name.match(change.loaded, here)
         if found is not None and view.text.startswith(found[0], there):
             hit.add(there)
     missing = [

@@ -32,7 +32,7 @@ const shared = {name: 'shared', fn(x) { return x * 2; }};
 
 LIFT = """
 function $lift1(prefix, options) { return async (text, n) => { options.seen.push(text); return options.format(prefix + text + options.size + n); }; }
-$pt.factory('app.js#run', $lift1);
+$pt.factory('app.js#run', $lift1, 'run');
 """
 
 BINDINGS = "$pt.bindings({Point: () => Point, Failure: () => Failure, Secret: () => Secret, List: () => List, shared: () => shared});"
@@ -132,7 +132,10 @@ def test_captured_values_are_sent_when_the_handler_is_called(tmp_path: Path, tra
     both(tmp_path, transport, """
 function build(prefix, options) {
   let count = 0;
-  const run = $pt.lifted('app.js#run', $lift1, () => [prefix, options]);
+  const run = $pt.lifted('app.js#run', () => [prefix, options], async (text, n) => {
+    options.seen.push(text);
+    return options.format(prefix + text + options.size + n);
+  }, 'run');
   console.log(run.name, run.length, String(run).slice(0, 5));
   return run;
 }

@@ -30,13 +30,20 @@ class Outcome:
     change: FileChange | None
 
     @property
-    def text(self) -> str:
+    def shown(self) -> str:
+        """The text as it stands in the staged application."""
         assert self.change is not None, self.refused
         return self.change.text
 
     @property
+    def text(self) -> str:
+        """The text as it is loaded."""
+        assert self.change is not None, self.refused
+        return self.change.loaded
+
+    @property
     def body(self) -> str:
-        """The text without the lines that all rewritten files end with."""
+        """The loaded text without the lines that all such files end with."""
         keep = [
             line for line in self.text.splitlines(keepends=True) if not line.startswith(("$pt.bindings", "//# source"))
         ]

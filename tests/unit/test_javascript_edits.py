@@ -243,3 +243,16 @@ def test_many_edits_stay_fast() -> None:
         edits.insert(offset, "(")
         edits.replace(offset + 1, offset + 2, "c")
     assert edits.apply() == "(ac" * size
+
+
+def test_a_copied_range_takes_along_what_is_done_inside_it() -> None:
+    edits = Edits("abcdef")
+    edits.insert(1, "<")
+    edits.insert(2, "|")
+    edits.replace(2, 3, "C")
+    edits.copy(1, 4, 6)
+    assert edits.apply() == "a<b|Cdefb|Cd"
+    with pytest.raises(EditConflict):
+        edits.copy(1, 4, 3)
+    with pytest.raises(EditConflict, match="copied"):
+        edits.spans()

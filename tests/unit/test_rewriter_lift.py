@@ -19,12 +19,17 @@ def test_a_handler_with_a_captured_local_is_lifted() -> None:
         "  };\n"
         "};\n"
     )
-    assert rewritten(before, "line:4", captures=("base",)).body == (
+    outcome = rewritten(before, "line:4", captures=("base",))
+    assert outcome.shown == (
         "'use strict';\n"
-        f"{HEAD} $pt.factory('line:4', $lift1); const serve = dir => {{\n"
+        f"{HEAD} const serve = dir => {{\n"
         "  const base = dir + '/';\n"
-        "  return $pt.lifted('line:4', $lift1, () => [base]);\n"
+        "  return $pt.lifted('line:4', () => [base], (req, res) => {\n"
+        "    res.end(base); // all of it\n"
+        "  });\n"
         "};\n"
+    )
+    assert outcome.body == outcome.shown.replace(HEAD, f"{HEAD} $pt.factory('line:4', $lift1);") + (
         "function $lift1(base) { return (req, res) => {\n"
         "    res.end(base); // all of it\n"
         "  }; }\n"
@@ -33,26 +38,28 @@ def test_a_handler_with_a_captured_local_is_lifted() -> None:
 
 def test_captures_come_in_the_sequence_of_the_plan() -> None:
     after = rewritten("function g(a, b, c) {\n  on(() => a + b + c);\n}\n", "line:2", captures=("c", "a")).body
-    assert "$pt.lifted('line:2', $lift1, () => [c, a, b])" in after
+    assert "$pt.lifted('line:2', () => [c, a, b], () => a + b + c)" in after
     assert "function $lift1(c, a, b) { return () => a + b + c; }" in after
 
 
 def test_without_captures_it_is_lifted_too_because_other_stages_may_never_make_it() -> None:
     after = rewritten("get(() => {\n  later().then(x => heavy(x));\n});\n", "line:2").body
-    assert "later().then($pt.lifted('line:2', $lift1, () => []));" in after
+    assert "later().then($pt.lifted('line:2', () => [], x => heavy(x)));" in after
     assert after.endswith("function $lift1() { return x => heavy(x); }\n")
 
 
 def test_the_name_that_a_variable_gives_is_kept() -> None:
     after = rewritten("function g(a) {\n  const f = () => a;\n  on(f);\n}\n", "f").body
-    assert "const f = $pt.lifted('f', $lift1, () => [a], 'f');" in after
+    assert "$pt.factory('f', $lift1, 'f');" in after
+    assert "const f = $pt.lifted('f', () => [a], () => a, 'f');" in after
 
 
-def test_a_declaration_becomes_a_variable_at_the_start_of_its_function() -> None:
+def test_a_declaration_gets_its_value_at_the_start_of_its_function() -> None:
     before = "function g(a) {\n  'use strict'\n  on(f);\n  function f(x) { return x ? f(0) : a; }\n}\n"
     assert rewritten(before, "f").body == (
         f"{HEAD} $pt.factory('f', $lift1); function g(a) {{\n"
-        "  'use strict'; var f = $pt.lifted('f', $lift1, () => [a]);\n  on(f);\n\n}\n"
+        "  'use strict'; f = $pt.lifted('f', () => [a], f);\n  on(f);\n"
+        "  function f(x) { return x ? f(0) : a; }\n}\n"
         "function $lift1(a) { 'use strict'; return function f(x) { return x ? f(0) : a; }; }\n"
     )
 
@@ -60,19 +67,19 @@ def test_a_declaration_becomes_a_variable_at_the_start_of_its_function() -> None
 def test_a_declaration_in_a_block_of_strict_code_stays_in_its_block() -> None:
     before = "'use strict';\nfunction g(a) {\n  if (a) { on(f); function f() { use(a); } }\n}\n"
     after = rewritten(before, "f").body
-    assert "if (a) { let f = $pt.lifted('f', $lift1, () => [a]); on(f);  }" in after
+    assert "if (a) { f = $pt.lifted('f', () => [a], f); on(f); function f() { use(a); } }" in after
 
 
 def test_a_method_of_a_literal() -> None:
     before = "const make = a => ({\n  async f(x) { return a + x; },\n});\n"
     after = rewritten(before, "f").body
-    assert "  f: $pt.lifted('f', $lift1, () => [a]),\n" in after
+    assert "  f: $pt.lifted('f', () => [a], {async f(x) { return a + x; }}.f),\n" in after
     assert "function $lift1(a) { return {async f(x) { return a + x; }}.f; }" in after
 
 
 def test_names_of_a_block_at_module_level_are_captures() -> None:
     after = rewritten("for (const p of list) {\n  get(p, () => p);\n}\n", "line:2").body
-    assert "get(p, $pt.lifted('line:2', $lift1, () => [p]));" in after
+    assert "get(p, $pt.lifted('line:2', () => [p], () => p));" in after
 
 
 def test_strict_code_stays_strict_at_module_level() -> None:

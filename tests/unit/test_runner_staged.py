@@ -142,3 +142,14 @@ def test_the_node_of_the_recording_is_taken_where_it_is(tmp_path: Path, monkeypa
     assert app.node_remark == (
         f"it was recorded with Node.js 24.1.0, which is not here; {other} is 22.1.0 (choose with --node)."
     )
+
+
+def test_a_file_that_no_longer_fits_its_guards_is_refused(tmp_path: Path) -> None:
+    out = staged(tmp_path, ["node", "app.js"])
+    described = json.loads((out / ".pipetrace" / "staged.json").read_text())
+    described["files"][0]["loaded"] = "commonjs"
+    (out / ".pipetrace" / "staged.json").write_text(json.dumps(described))
+    assert load_staged(out).entry == "app.js"
+    (out / "app.js").write_text("listen() // mine")
+    with pytest.raises(PipetraceError, match=r"app\.js has changed since it was rewritten, so its guards do not fit;"):
+        load_staged(out)
