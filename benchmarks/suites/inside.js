@@ -76,9 +76,8 @@ function node() {
   };
 }
 
-/** @type {(told: (results: [string, string, string][]) => void) => void} */
-let run;
+const server = http.createServer((req, res) => run((results) => res.end(JSON.stringify(results))));
 // Before the tests' own servers, so that it is the program's first one.
-http.createServer((req, res) => run((results) => res.end(JSON.stringify(results)))).listen(Number(process.env.PORT || 0), '127.0.0.1');
+server.listen(Number(process.env.PORT || 0), '127.0.0.1');
 for (const file of first) require(path.resolve(file));
-run = runner === 'node' ? node() : mocha();
+const run = runner === 'node' ? node() : mocha();
