@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import math
+import socket
 import statistics
 import sys
 import tempfile
@@ -44,57 +46,78 @@ class Cost:
     """What guards add: the median over pairs of turns."""
     low: float
     high: float
-    """Its quartiles."""
+    """Between these the true median lies with 95 % certainty."""
 
 
-def _staged(name: str, choice: str, folder: Path) -> tuple[dict[str, Path], tuple[bytes, ...], int]:
-    """Both trees of an application, its requests, and how many lines are guarded."""
+@dataclass(frozen=True, slots=True)
+class Trees:
+    """An application staged twice, and its load."""
+
+    name: str
+    guarded: Path
+    bare: Path
+    requests: tuple[bytes, ...]
+    lines: int
+
+
+def stage(case: tuple[str, str, bytes], folder: Path) -> Trees:
+    """Record an application and stage it with guards and without."""
+    name, choice, growing = case
     application = next(each for each in _applications.APPLICATIONS if each.name == name)
     cwd = folder / "cwd"
     cwd.mkdir(parents=True)
     started = _applications.start(application, cwd)
-    trace = folder / "t.duckdb"
+    trace, plan = folder / "t.duckdb", folder / "plan.json"
     load = " ".join(applications.load_command(started, folder))
     common.pipetrace("record", "-q", "-o", str(trace), "--on-port", load, "--", *started.argv, cwd=started.cwd)
-    plan = folder / "plan.json"
     move = [] if choice == "gain" else ["--move", choice]
     common.pipetrace("partition", str(trace), "--machines", "2", *move, "-o", str(plan), cwd=folder)
     loaded = load_plan(plan)
     source = Path(loaded.trace.app_root)
-    trees = {"guarded": folder / "guarded", "bare": folder / "bare"}
-    made = rewrite(loaded, source, trees["guarded"])
-    rewrite(loaded, source, trees["bare"], guarded=False)
-    return trees, started.requests, sum(file.lines_guarded for file in made.files)
+    made = rewrite(loaded, source, folder / "guarded")
+    rewrite(loaded, source, folder / "bare", guarded=False)
+    steady = tuple(one for one in started.requests if not (growing and one.startswith(growing)))
+    lines = sum(file.lines_guarded for file in made.files)
+    return Trees(f"{name} ({choice})", folder / "guarded", folder / "bare", steady, lines)
 
 
-def _cost(case: tuple[str, str, bytes], folder: Path, rounds: int, duration_s: float, warmup_s: float) -> Cost:
-    name, choice, growing = case
-    trees, requests, lines = _staged(name, choice, folder)
-    steady = tuple(one for one in requests if not (growing and one.startswith(growing)))
-    group = [Group("load", steady, CONNECTIONS)]
-    taken: dict[str, list[float]] = {variant: [] for variant in trees}
+def cost(trees: Trees, scratch: Path, rounds: int, duration_s: float, warmup_s: float) -> Cost:
+    """Load both by turns."""
+    group = [Group("load", trees.requests, CONNECTIONS)]
     with contextlib.ExitStack() as stack:
-        running = {}
-        for variant, tree in trees.items():
-            running[variant] = start_staged(load_staged(tree), Transport("threads"), folder / f"of-{variant}")
-            stack.callback(running[variant].stop)
-            measure(running[variant], group, duration_s=warmup_s, warmup_s=0.0)
+        guarded = start_staged(load_staged(trees.guarded), Transport("threads"), scratch / "with-guards")
+        stack.callback(guarded.stop)
+        # An application that is told its port cannot run twice with the same words.
+        told, taken = load_staged(trees.bare), guarded.port(None)
+        words = [_free_port() if taken and word == str(taken[1]) else word for word in told.arguments]
+        bare = start_staged(told, Transport("threads"), scratch / "without", arguments=words)
+        stack.callback(bare.stop)
+        for running in (guarded, bare):
+            measure(running, group, duration_s=warmup_s, warmup_s=0.0)
+        pairs = []
         for number in range(rounds):
-            for variant in list(running) if number % 2 == 0 else reversed(running):
-                found = measure(running[variant], group, duration_s=duration_s, warmup_s=0.0).cpu_ms_per_request
-                taken[variant].append(found or 0.0)
-    ratios = [100 * (with_ / without - 1) for with_, without in zip(taken["guarded"], taken["bare"], strict=True)]
-    low, middle, high = statistics.quantiles(ratios, n=4)
-    return Cost(
-        f"{name} ({choice})", lines, statistics.median(taken["guarded"]), statistics.median(taken["bare"]),
-        middle, low, high,
-    )  # fmt: skip
+            found = {}
+            for first in (number % 2 == 0, number % 2 == 1):
+                figures = measure(guarded if first else bare, group, duration_s=duration_s, warmup_s=0.0)
+                found[first] = figures.cpu_ms_per_request or 0.0
+            pairs.append((found[True], found[False]))
+    percents = sorted(100 * (more / less - 1) for more, less in pairs)
+    # Ranks of a binomial distribution: no other is assumed.
+    rank = max(0, int(rounds / 2 - 0.98 * math.sqrt(rounds)))
+    more, less = (statistics.median(values) for values in zip(*pairs, strict=True))
+    return Cost(trees.name, trees.lines, more, less, statistics.median(percents), percents[rank], percents[-1 - rank])
+
+
+def _free_port() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
 
 
 @click.command()
-@click.option("--duration", default=1.0, show_default=True, help="Seconds of each turn.")
+@click.option("--duration", default=0.8, show_default=True, help="Seconds of each turn.")
 @click.option("--warmup", default=6.0, show_default=True, help="Seconds of load before the first turn.")
-@click.option("--rounds", default=20, show_default=True)
+@click.option("--rounds", default=40, show_default=True)
 @click.option("--app", "names", multiple=True, help="Only this application (repeatable).")
 @click.option("--anyway", is_flag=True, help="Measure on a machine that is not quiet.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("benchmark-results"), show_default=True)
@@ -106,14 +129,15 @@ def main(duration: float, warmup: float, rounds: int, names: tuple[str, ...], an
         if names and case[0] not in names:
             continue
         with tempfile.TemporaryDirectory(prefix="pipetrace-guards-") as folder:
-            costs.append(_cost(case, Path(folder).resolve(), rounds, duration, warmup))
+            place = Path(folder).resolve()
+            costs.append(cost(stage(case, place), place, rounds, duration, warmup))
         click.echo(f"{costs[-1].name}: {costs[-1].percent:+.1f} %", err=True)
     rows = [
         (cost.name, str(cost.lines), f"{cost.bare_ms:.3f}", f"{cost.guarded_ms:.3f}", f"{cost.percent:+.1f} %",
          f"{cost.low:+.1f} to {cost.high:+.1f} %")
         for cost in costs
     ]  # fmt: skip
-    headings = ("application", "lines with guards", "CPU ms a request without", "with", "difference", "quartiles")
+    headings = ("application", "lines with guards", "CPU ms a request without", "with", "difference", "95 % interval")
     text = (
         "# What guards cost\n\n"
         f"{rounds} pairs of turns of {duration:g} s, {CONNECTIONS} clients, on threads; CPU is that of all threads. "

@@ -99,7 +99,7 @@ def _mark(context: FileContext, function: FunctionInfo, number: int) -> str | No
         first = next((node for node in body.body if node.directive is None), None)
         if first is None:
             return None
-        context.surgery.insert(GUARD, first.range[0], f"{statement} ")
+        context.surgery.insert(GUARD, first.range[0], f"{statement} ", statement=True)
     else:
         # An object literal stands in parentheses that are no part of the body's range.
         start = context.view.text.index("=>", _end_of_parameters(function.node)) + 2

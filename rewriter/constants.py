@@ -3,7 +3,8 @@
 Each stage has its own copy of what the recording saw unchanged. Where the text of a function assigns a variable that
 moved handlers may use, or changes an object that it did not just make (it assigns a part of it, or calls a method that
 changes a collection), the runtime is told: on the entry stage the handlers that use it run there from then on, and on
-other stages a change of anything that exists since the start is a violation.
+other stages a change of anything that exists since the start is a violation. `mutations.py` tells what changes an
+object.
 """
 
 from __future__ import annotations
@@ -15,24 +16,10 @@ from pipetrace.javascript.scopes import Binding
 from pipetrace.rewriter.closures import Marks
 from pipetrace.rewriter.context import GUARD, FileContext
 from pipetrace.rewriter.guard import statement_beginning_with
+from pipetrace.rewriter.mutations import WITHIN, before_chain, changed_by_call, is_target, root_of
 from pipetrace.rewriter.orders import FileOrders
 from pipetrace.rewriter.view import FileView
 
-_CHANGING = frozenset(
-    {
-        "push", "pop", "shift", "unshift", "splice", "sort", "reverse", "fill", "copyWithin", "set", "add", "delete",
-        "clear", "append", "write", "setTime", "setDate", "setMonth", "setFullYear", "setHours", "setMinutes",
-        "setSeconds", "setMilliseconds",
-    }
-)  # fmt: skip
-"""Methods of the language's collections, buffers and dates that change them."""
-_TAKING = frozenset({"get", "at", "find"})
-"""Methods that hand out what a collection holds."""
-_GIVEN = {
-    "Object": frozenset({"assign", "defineProperty", "defineProperties", "setPrototypeOf"}),
-    "Reflect": frozenset({"set", "defineProperty", "deleteProperty", "setPrototypeOf"}),
-}
-"""Functions that change their first argument."""
 _MAKING = frozenset(
     {"ObjectExpression", "ArrayExpression", "NewExpression", "ClassExpression", "TemplateLiteral", *FUNCTION_TYPES}
 )
@@ -83,6 +70,7 @@ class _Watch:
         self._numbers = {id(function.node): function.index for function in self._view.functions}
         self._requests = _request_parameters(self._view, orders)
         self._done: set[int] = set()
+        self._loops = 0
 
     def run(self) -> None:
         """Make the edits."""
@@ -99,8 +87,9 @@ class _Watch:
         for node in walk(view.parsed.tree):
             if node.type == "MemberExpression":
                 self._member(node)
-            elif node.type == "CallExpression" and node.arguments and _changes_first(view, node):
-                self._object(node.arguments[0], method=False)
+            elif node.type == "CallExpression":
+                for changed, how in changed_by_call(view, node):
+                    self._object(changed, how)
 
     def _is_gone(self, offset: int) -> bool:
         return any(start <= offset < end for start, end in self._replaced)
@@ -115,36 +104,69 @@ class _Watch:
                 else:  # A parenthesis there would continue a line that has no semicolon.
                     self._context.surgery.insert(GUARD, statement.range[0], f"{call}, ")
                 return
+            if outer.type in ("ForInStatement", "ForOfStatement"):
+                call = self._context.call("changes", "undefined", self._context.string(location))
+                self._context.surgery.wrap(GUARD, outer.right.range[0], outer.right.range[1], f"({call}, ", ")")
+                return
             if outer.type in FUNCTION_TYPES or outer.type.endswith("Statement"):
                 return
 
     def _member(self, member: Node) -> None:
         outer = self._view.parent(member)
-        if outer is None:
-            return
-        if outer.type == "CallExpression" and outer.callee is member:
-            name = member.property.name if not member.computed and member.property.type == "Identifier" else ""
-            if name in _CHANGING:
-                self._object(member.object, method=True)
-        elif _is_target(self._view, member, outer) and not (member.computed and self._is_in_loop(member)):
-            self._object(member.object, method=False)
+        if outer is not None and is_target(self._view, member, outer):
+            self._object(member.object, WITHIN if member.optional else "")
 
-    def _object(self, node: Node, *, method: bool) -> None:
-        """Watch an expression whose value is changed, unless it is sure to be new or a request's own."""
+    def _object(self, node: Node, how: str) -> None:
+        """Watch an expression whose value is changed, unless it is sure to be new or a request's own.
+
+        `how`: what the runtime has to know about the change, as it is written in its call; '' = a part is assigned.
+        """
+        begin = before_chain(self._view, node)
+        if begin is None:
+            return
+        if begin is not node:
+            node, how = begin, WITHIN
         function = self._function_around(node)
         label = self._label(node, function) if function else None
         if label is None or id(node) in self._done or self._is_gone(node.range[0]):
             return
         self._done.add(id(node))
+        further = [part for part in (self._context.string(label), how) if part]
         mark = self._mark(node, function)
-        opening = f"{self._context.pt}.changes("
-        further = f", {'true' if method else 'false'}, {mark}" if mark else ", true" if method else ""
-        closing = f", {self._context.string(label)}{further})"
-        self._context.surgery.wrap(GUARD, node.range[0], node.range[1], opening, closing)
+        if mark:
+            further = [self._context.string(label), how or "false", mark]
+        start, end = node.range
+        opening, closing = f"{self._context.pt}.changes(", f", {', '.join(further)})"
+        names = self._remembered(function) if self._is_in_loop(node) else None
+        if names is not None:
+            # A loop asks once as long as it fills the same: asking each time would cost more than the loop itself.
+            now, seen = names
+            statement = statement_beginning_with(self._view, node)
+            if statement is not None:  # A parenthesis there would continue a line that has no semicolon.
+                self._context.surgery.insert(GUARD, statement.range[0], "0, ")
+            self._context.surgery.wrap(
+                GUARD, start, end, f"(({now} = ", f") === {seen} ? {now} : {seen} = {opening}{now}{closing})"
+            )
+        else:
+            self._context.surgery.wrap(GUARD, start, end, opening, closing)
+
+    def _remembered(self, function: int) -> tuple[str, str] | None:
+        """Two new variables of a function; None if there is no place for them, or it may be left in between."""
+        info = self._view.functions[function]
+        body = info.node.body if info.node.type in FUNCTION_TYPES else None
+        if info.is_async or info.is_generator or body is None or body.type != "BlockStatement":
+            return None
+        first = next((node for node in body.body if node.directive is None), None)
+        if first is None:
+            return None
+        self._loops += 1
+        now, seen = self._view.fresh(f"$now{self._loops}"), self._view.fresh(f"$seen{self._loops}")
+        self._context.surgery.insert(GUARD, first.range[0], f"let {now}, {seen}; ", statement=True)
+        return now, seen
 
     def _mark(self, node: Node, function: int) -> str | None:
         """What tells whether the start made the variable that an expression begins with."""
-        root, direct = _root_of(node)
+        root, direct = root_of(node)
         if root is None or root.type != "Identifier":
             return None
         binding = self._view.scopes.binding_at(root.range[0])
@@ -155,7 +177,7 @@ class _Watch:
     def _label(self, node: Node, function: int) -> str | None:
         """How a violation names an expression's value; None if it needs no watch."""
         view = self._view
-        root, direct = _root_of(node)
+        root, direct = root_of(node)
         if root is None:
             return None
         line = view.parsed.lines.position(node.range[0])[0]
@@ -195,7 +217,7 @@ class _Watch:
         return info.index
 
     def _is_in_loop(self, node: Node) -> bool:
-        """Whether a loop of the same function does it many times, as code that fills an array does."""
+        """Whether a loop of the same function does it many times."""
         for outer in self._view.ancestors(node):
             if outer.type in LOOP_TYPES:
                 return True
@@ -214,46 +236,3 @@ def _request_parameters(view: FileView, orders: FileOrders) -> frozenset[int]:
             if binding is not None and klass in _PER_REQUEST and not binding.reassigned:
                 found.add(binding.id)
     return frozenset(found)
-
-
-def _root_of(node: Node) -> tuple[Node | None, bool]:
-    """Where an expression begins, and whether only properties and parts of collections lead on from there.
-
-    None where it is `super`, or may end early (`a?.b`): such an expression cannot be given to a function.
-    """
-    direct = True
-    while True:
-        if node.type == "Super" or node.optional or node.type == "ChainExpression":
-            return None, False
-        if node.type == "MemberExpression":
-            node = node.object
-        elif node.type == "CallExpression" and node.callee.type == "MemberExpression":
-            key = node.callee.property
-            direct = direct and not node.callee.computed and key.type == "Identifier" and key.name in _TAKING
-            if node.callee.optional:
-                return None, False
-            node = node.callee.object
-        else:
-            return node, direct
-
-
-def _is_target(view: FileView, member: Node, outer: Node) -> bool:
-    """Whether a member expression stands where something is assigned to it, or deleted."""
-    if outer.type in ("AssignmentExpression", "ForInStatement", "ForOfStatement", "AssignmentPattern"):
-        return bool(outer.left is member)
-    if outer.type == "Property":
-        pattern = view.parent(outer)
-        return pattern is not None and pattern.type == "ObjectPattern" and outer.value is member
-    if outer.type == "UnaryExpression":
-        return bool(outer.operator == "delete")
-    return outer.type in ("UpdateExpression", "ArrayPattern", "RestElement")
-
-
-def _changes_first(view: FileView, call: Node) -> bool:
-    """Whether a call of the language changes its first argument, as `Object.assign` does."""
-    callee = call.callee
-    if callee.type != "MemberExpression" or callee.computed or callee.object.type != "Identifier":
-        return False
-    changing = _GIVEN.get(callee.object.name, frozenset())
-    plain = call.arguments[0].type != "SpreadElement"
-    return plain and callee.property.name in changing and view.scopes.binding_at(callee.object.range[0]) is None

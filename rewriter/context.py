@@ -20,8 +20,9 @@ WHEN_LOADED = frozenset({LOADED, GUARD})
 class FileContext:
     """What the transformations of one file share."""
 
-    def __init__(self, view: FileView) -> None:
+    def __init__(self, view: FileView, *, linted: bool = False) -> None:
         self.view = view
+        self._linted = linted
         self.surgery = Surgery(view.text)
         self.pt = view.fresh("$pt")
         """Name of the file's runtime object."""
@@ -42,7 +43,7 @@ class FileContext:
         return self.view.string(value)
 
     def first(self, tag: str, statement: str) -> None:
-        """Have a statement run before all others of the module."""
+        """Have a statement run before all others of the module: one that gives a function's name another value."""
         self._head.append((tag, statement))
 
     def last(self, statement: str) -> None:
@@ -121,4 +122,20 @@ class FileContext:
             before, after = ("" if view.text.endswith(("\n", "\r")) else view.newline), ""
         self.surgery.insert(HEAD if tags - WHEN_LOADED else LOADED, offset, before + opening + after)
         for tag, statement in self._head:
+            if tag in WHEN_LOADED:
+                self.surgery.insert(tag, offset, statement + after)
+        assigned = [(tag, statement) for tag, statement in self._head if tag not in WHEN_LOADED]
+        before, behind = self.around_assignments if assigned else ("", "")
+        if before:
+            self.surgery.insert(HEAD, offset, before)
+        for tag, statement in assigned:
             self.surgery.insert(tag, offset, statement + after)
+        if behind:
+            self.surgery.insert(HEAD, offset, behind.lstrip() + after)
+
+    @property
+    def around_assignments(self) -> tuple[str, str]:
+        """What stands before and behind assignments to functions' names, where a linter would complain of them."""
+        if not self._linted:
+            return "", ""
+        return "/* eslint-disable no-func-assign */ ", " /* eslint-enable no-func-assign */"

@@ -80,6 +80,7 @@ def rewrite_file(
     apart: Collection[str] = (),
     *,
     guarded: bool = True,
+    linted: bool = False,
 ) -> FileChange | None:
     """Carry out the orders for one file; None if there is nothing to change.
 
@@ -93,8 +94,9 @@ def rewrite_file(
         constants: locations, of all files, that moved handlers take for constant.
         apart: locations that are state or guarded.
         guarded: put guards in; without them nobody can trust the answers, but measure what guards cost.
+        linted: the application is checked by ESLint.
     """
-    context = FileContext(view)
+    context = FileContext(view, linted=linted)
     if moves:
         _carry_out(context, orders, moves)
         replaced = _cut_out(view, moves)

@@ -14,6 +14,7 @@ from pipetrace.rewriter.decide import Decisions, decide
 from pipetrace.rewriter.diff import join_diffs, unified_diff
 from pipetrace.rewriter.edit_file import FileChange, rewrite_file
 from pipetrace.rewriter.emit import MARKER, check_output, emit
+from pipetrace.rewriter.format import uses_eslint
 from pipetrace.rewriter.imported import guard_imports
 from pipetrace.rewriter.in_place import check_in_place, write_in_place
 from pipetrace.rewriter.orders import FileOrders, Orders, orders_of
@@ -124,10 +125,12 @@ def _rewrite_files(
 ) -> list[FileChange]:
     """Rewrite each file that needs it."""
     root = source_root.resolve()
+    linted = uses_eslint(root)
     changes: list[FileChange] = []
     for path, view in views.items():
         mine = orders.files.get(path, FileOrders())
-        change = rewrite_file(view, mine, decisions.moves, root, orders.constants, orders.apart, guarded=guarded)
+        known = (orders.constants, orders.apart)
+        change = rewrite_file(view, mine, decisions.moves, root, *known, guarded=guarded, linted=linted)
         if change is not None:
             changes.append(change)
     return sorted(changes, key=lambda change: change.path)

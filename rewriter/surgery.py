@@ -27,6 +27,7 @@ class _Insert:
     tag: str
     offset: int
     text: str
+    order: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +64,12 @@ class Surgery:
         """Put `before` and `after` around [start, end). Of equal ranges the first call is the outer one."""
         self._wraps.append(_Wrap(tag, start, end, before, after))
 
-    def insert(self, tag: str, offset: int, text: str) -> None:
-        """Put `text` at `offset`: behind what closes there, in front of what is wrapped there."""
-        self._inserts.append(_Insert(tag, offset, text))
+    def insert(self, tag: str, offset: int, text: str, *, statement: bool = False) -> None:
+        """Put `text` at `offset`: behind what closes there, in front of what is wrapped there.
+
+        `statement`: it is a statement of its own, and so comes before what belongs to the one that begins there.
+        """
+        self._inserts.append(_Insert(tag, offset, text, 0 if statement else 1))
 
     def replace(self, tag: str, start: int, end: int, text: str) -> None:
         """Put `text` in the place of [start, end)."""
@@ -93,7 +97,7 @@ class Surgery:
             edits.insert(wrap.end, wrap.after, order=-1)
         for insert in self._inserts:
             if only(insert.tag):
-                edits.insert(insert.offset, insert.text, order=1)
+                edits.insert(insert.offset, insert.text, order=insert.order)
         for replace in self._replaces:
             if only(replace.tag):
                 edits.replace(replace.start, replace.end, replace.text)

@@ -85,7 +85,8 @@ def assign_declaration(context: FileContext, node: Node, tag: str, method: str, 
     if block.type == "Program":
         context.first(tag, statement)
     else:
-        first_in_block(context, block, tag, statement)
+        before, behind = context.around_assignments
+        first_in_block(context, block, tag, f"{before}{statement}{behind}")
 
 
 def first_in_block(context: FileContext, block: Node, tag: str, statement: str) -> None:

@@ -6,6 +6,7 @@
  */
 'use strict';
 
+const { EventEmitter } = require('node:events');
 const { types } = require('node:util');
 const { context, currentHandler, inInit } = require('./context.js');
 const { errors } = require('./errors.js');
@@ -29,10 +30,11 @@ function isData(value) {
     && !types.isModuleNamespaceObject(value) && !types.isPromise(value) && typeof value.on !== 'function';
 }
 
-/** @param {any} value */
+/** @param {any} value @returns {boolean} true if methods of the language or of Node change it */
 function isCollection(value) {
   return Array.isArray(value) || types.isMap(value) || types.isSet(value) || types.isWeakMap(value) || types.isWeakSet(value)
-    || types.isDate(value) || ArrayBuffer.isView(value) || value instanceof URLSearchParams;
+    || types.isDate(value) || ArrayBuffer.isView(value) || types.isGeneratorObject(value) || types.isMapIterator(value)
+    || types.isSetIterator(value) || value instanceof URLSearchParams || value instanceof EventEmitter || value instanceof EventTarget;
 }
 
 /** @param {string} location @returns {any[]} what a name holds; of a name that functions made at start captured, what each has */
@@ -70,14 +72,27 @@ function partsOf(locations) {
 }
 
 /**
+ * How something is changed: a part of it is assigned (false), or by a method, which changes it only if it is a collection of
+ * the language (true), or something that it may lead to is ('within'), or it gets what it may have already ('freeze').
+ * @typedef {boolean | 'within' | 'freeze'} How
+ */
+
+/** @param {any} value @param {How} how @returns {boolean} true if it stays as it is */
+function staysAsItIs(value, how) {
+  if (how === true) return !isCollection(value);
+  if (how === 'within') return value === undefined || value === null;
+  return how === 'freeze' && !Object.isExtensible(value);
+}
+
+/**
  * @template V
  * @param {V} value whose content is about to be changed; undefined if the variable is
  * @param {string} location of the variable through which it is reached
- * @param {boolean} byMethod by a method, which changes it only if it is a collection of the language
+ * @param {How} how
  * @param {boolean} made by the start: a variable of a function led to it
  * @returns {V}
  */
-function changes(value, location, byMethod, made) {
+function changes(value, location, how, made) {
   const { plan, role } = context;
   if (role === 'local' || plan === null) return value;
   const isObject = (typeof value === 'object' && value !== null) || typeof value === 'function';
@@ -86,10 +101,10 @@ function changes(value, location, byMethod, made) {
     if (context.ownsState && (!isObject || ownParts(plan).has(/** @type {any} */ (value)))) return value;
     const ofStart = isObject && (made || (context.initOver && program.isOfStart(/** @type {any} */ (value))));
     if (!ofStart && !(plan.constants.has(location) && (value === undefined || isObject))) return value;
-    if ((byMethod && !isCollection(value)) || inInit()) return value;
+    if (staysAsItIs(value, how) || inInit()) return value;
     throw violations.report(errors.changedConstant(location, currentHandler(), context.stage));
   }
-  if (!context.startOver || (byMethod && !isCollection(value))) return value;
+  if (!context.startOver || staysAsItIs(value, how)) return value;
   if (made && isObject) closed(location, false);
   if (plan.constants.size === 0) return value;
   if (isObject) {

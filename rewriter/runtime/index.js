@@ -85,9 +85,9 @@ class File {
     touch(location);
   }
 
-  /** @template V @param {V} value @param {string} location @param {boolean} [byMethod] @param {boolean} [ofStart] @returns {V} */
-  changes(value, location, byMethod, ofStart) {
-    return changes(value, location, byMethod === true, ofStart === true);
+  /** @template V @param {V} value @param {string} location @param {import('./constants.js').How} [how] @param {boolean} [ofStart] @returns {V} */
+  changes(value, location, how, ofStart) {
+    return changes(value, location, how ?? false, ofStart === true);
   }
 
   /** @returns {boolean} true while the program starts, where what it makes now has a copy on other stages */

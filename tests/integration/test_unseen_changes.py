@@ -64,13 +64,13 @@ def test_a_change_on_a_stage_is_a_violation_however_it_is_made(running: Running,
     assert before == _get(running, "/there/nothing")
     answers = {name: _get(running, f"/there/{name}") for name in ACTS}
     assert answers.pop("nothing") == before
-    assert len(answers) == 15
+    assert len(answers) == 30
     assert answers == dict.fromkeys(answers, (500, "PipetraceViolation"))
     assert _get(running, "/here/nothing") == before
     assert {name: here for name, _, here in read_notes(running, tmp_path).calls}["app.js#there"] == 0
 
 
-@pytest.mark.parametrize("name", ["imported", "hidden", "ofInstance", "alias", "variable", "enclosed"])
+@pytest.mark.parametrize("name", ["imported", "hidden", "ofInstance", "alias", "variable", "enclosed", "looped", "borrowed", "chained", "module"])
 def test_a_change_on_the_entry_is_seen_by_what_was_moved(running: Running, tmp_path: Path, name: str) -> None:
     before = _get(running, "/there/nothing")
     after = _get(running, f"/here/{name}")

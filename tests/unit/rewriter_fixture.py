@@ -84,6 +84,7 @@ def rewritten(
     elsewhere: bool = False,
     twin: bool = False,
     staying: tuple[str, ...] = (),
+    linted: bool = False,
 ) -> Outcome:
     """Rewrite one file, moving the functions named; with `elsewhere` the handler 'elsewhere' of another file, too."""
     view = view_of(text, path=path, is_module=is_module)
@@ -102,4 +103,4 @@ def rewritten(
         other = views["other.js"] = view_of("get(function elsewhere() {});\n", path="other.js")
         files["other.js"] = FileOrders(handlers=[order_for(other, "elsewhere")])
     decisions = decide(Orders(files, states), views, {})
-    return Outcome(decisions, rewrite_file(view, file, decisions.moves, Path("/app"), constants))
+    return Outcome(decisions, rewrite_file(view, file, decisions.moves, Path("/app"), constants, linted=linted))

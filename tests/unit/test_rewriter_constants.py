@@ -22,7 +22,23 @@ HEAD = "const $pt = require('@pipetrace/runtime').file('app.js');"
         ("n.get(1).list.push(2);", "$pt.changes(n.get(1).list, 'app.js:n', true).push(2);"),
         ("n.get(1).level = 2;", "$pt.changes(n.get(1), 'app.js:n').level = 2;"),
         ("n.make(1).level = 2;", "$pt.changes(n.make(1), 'app.js:n@3').level = 2;"),
-        ("n?.a.push(1); delete n?.a;", "n?.a.push(1); delete n?.a;"),
+        ("n?.a.push(1);", "$pt.changes(n, 'app.js:n', 'within')?.a.push(1);"),
+        ("n.a?.b().c.push(1);", "$pt.changes(n.a, 'app.js:n', 'within')?.b().c.push(1);"),
+        ("n.b?.().push(1);", "$pt.changes(n, 'app.js:n', 'within').b?.().push(1);"),
+        ("n.a?.push(1);", "$pt.changes(n.a, 'app.js:n', true)?.push(1);"),
+        ("(n?.a).b = 1;", "($pt.changes(n?.a, 'app.js:n')).b = 1;"),
+        ("delete n?.a;", "delete $pt.changes(n, 'app.js:n', 'within')?.a;"),
+        ("n['push'](1);", "$pt.changes(n, 'app.js:n', true)['push'](1);"),
+        ("[].push.apply(n.a, x);", "[].push.apply($pt.changes(n.a, 'app.js:n', true), x);"),
+        ("Reflect.apply(a.set, n, x);", "Reflect.apply(a.set, $pt.changes(n, 'app.js:n', true), x);"),
+        ("Object.freeze(n.a);", "Object.freeze($pt.changes(n.a, 'app.js:n', 'freeze'));"),
+        ("b.copy(n.a);", "b.copy($pt.changes(n.a, 'app.js:n', true));"),
+        ("n.__defineGetter__('a', f);", "$pt.changes(n, 'app.js:n').__defineGetter__('a', f);"),
+        ("for (n of x) f();", "for (n of ($pt.changes(undefined, 'app.js:n'), x)) f();"),
+        (
+            "for (n.a in x) f();",
+            "let $now1, $seen1; for ((($now1 = n) === $seen1 ? $now1 : $seen1 = $pt.changes($now1, 'app.js:n')).a in x) f();",
+        ),
         ("({ v: n.a } = x);", "({ v: $pt.changes(n, 'app.js:n').a } = x);"),
         ("Object.assign(n.a, x);", "Object.assign($pt.changes(n.a, 'app.js:n'), x);"),
         ("[n.a] = x;", "[$pt.changes(n, 'app.js:n').a] = x;"),
@@ -35,7 +51,9 @@ HEAD = "const $pt = require('@pipetrace/runtime').file('app.js');"
 def test_changes_are_told(use: str, after: str) -> None:
     before = f"let n = {{}};\nget(() => n.level);\non(() => {{ {use} }});\n"
     outcome = rewritten(before, "line:2", constants=("app.js:n",))
-    assert outcome.body == f"{HEAD} let n = {{}};\nget($pt.handler('line:2', () => n.level));\non(() => {{ {after} }});\n"
+    assert (
+        outcome.body == f"{HEAD} let n = {{}};\nget($pt.handler('line:2', () => n.level));\non(() => {{ {after} }});\n"
+    )
 
 
 def test_what_the_module_itself_does_is_left_alone() -> None:
@@ -49,8 +67,16 @@ def test_what_the_module_itself_does_is_left_alone() -> None:
         ("const o = {}; o.a = 1; o.b.c = 2;", "const o = {}; o.a = 1; $pt.changes(o.b, 'app.js:o@2').c = 2;"),
         ("const o = s; o.a = 1;", "const o = s; $pt.changes(o, 'app.js:o@2').a = 1;"),
         ("s().a = 1;", "$pt.changes(s(), 'app.js:2').a = 1;"),
-        ("for (const k of x) x[k] = 1;", "for (const k of x) x[k] = 1;"),
-        ("for (const k of s) k.a = 1;", "for (const k of s) $pt.changes(k, 'app.js:k@2').a = 1;"),
+        (
+            "for (const k of x) x.y[k] = 1;",
+            "let $now1, $seen1; for (const k of x) 0, (($now1 = x.y) === $seen1 ? $now1 : "
+            "$seen1 = $pt.changes($now1, 'app.js:x@2'))[k] = 1;",
+        ),
+        (
+            "for (const k of s) k.a = 1;",
+            "let $now1, $seen1; for (const k of s) 0, (($now1 = k) === $seen1 ? $now1 : "
+            "$seen1 = $pt.changes($now1, 'app.js:k@2')).a = 1;",
+        ),
         ("exports.a = 1; process.title = x;", "$pt.changes(exports, 'app.js:exports').a = 1; process.title = x;"),
     ],
 )
@@ -82,7 +108,9 @@ def test_another_name_for_something_is_watched_too() -> None:
 
 
 def test_an_assignment_is_not_joined_to_the_line_before() -> None:
-    after = rewritten("let n = 0\nget(() => n)\non(() => {\n  work\n  n = 1\n})\n", "line:2", constants=("app.js:n",)).body
+    after = rewritten(
+        "let n = 0\nget(() => n)\non(() => {\n  work\n  n = 1\n})\n", "line:2", constants=("app.js:n",)
+    ).body
     assert "  work\n  $pt.changes(undefined, 'app.js:n'), n = 1\n" in after
 
 
@@ -108,4 +136,7 @@ def test_uses_of_such_a_variable_that_is_state_are_told_and_those_of_a_handlers_
     after = rewritten(text, "f", ran=(ran,), held={("n", 3): "app.js:n"}).body
     assert "{ let own = 0; on(() => { own += 1; }); }" in after
     assert "'use strict'; const $start1 = $pt.starting(); return" in after
-    assert "get: () => ($start1 && $pt.closed('app.js:n', true), n), of: () => ({ n: ($start1 && $pt.closed('app.js:n', true), n) })" in after
+    assert (
+        "get: () => ($start1 && $pt.closed('app.js:n', true), n), of: () => ({ n: ($start1 && $pt.closed('app.js:n', true), n) })"
+        in after
+    )

@@ -5,7 +5,7 @@
 
 const http = require('node:http');
 const state = require('./state.js');
-const { Tally, tally, hit, made, counted, held, deepen } = state;
+const { Tally, tally, hit, made, counted, held, deepen, kept } = state;
 
 const acts = {
   nothing() {},
@@ -24,10 +24,26 @@ const acts = {
   assigned() { Object.assign(held.inner, { deep: 9 }); },
   each() { for (const one of [held.inner]) one.deep += 1; },
   namespace() { state.Tally.total += 1; },
+  looped() { for (const key of ['deep']) held.inner[key] += 1; },
+  head() { for (held.inner.deep of [5]); },
+  emptied() { for (const key in held.inner) delete held.inner[key]; },
+  destructured() { [held.inner.deep] = [7]; },
+  borrowed() { Array.prototype.push.call(tally.list, 1); },
+  chained() { held?.tally.list.push(1); },
+  frozen() { Object.freeze(held.inner); },
+  accessor() { Object.defineProperty(held.inner, 'deep', { get: () => 11, enumerable: true }); },
+  setter() { tally.many = 3; },
+  mapped() { kept.map.set('a', 1); },
+  collected() { kept.set.add(1); },
+  written() { kept.bytes.writeUInt8(1, 0); },
+  generated() { kept.ids.next(); },
+  listened() { kept.bus.on('x', () => {}); },
+  module() { state.level(3); },
 };
 
 function show() {
-  return JSON.stringify([Tally.total, Tally.hidden, hit.calls, tally, made.get(), counted.get(), held]);
+  return JSON.stringify([Tally.total, Tally.hidden, hit.calls, tally, made.get(), counted.get(), held, [...kept.map], [...kept.set],
+    kept.bytes, kept.bus.listenerCount('x'), state.level()]);
 }
 
 async function there(name) {

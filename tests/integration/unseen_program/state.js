@@ -1,9 +1,11 @@
 'use strict';
+const { EventEmitter } = require('node:events');
 class Tally {
   static total = 0;
   static #hidden = 0;
   constructor() { this.n = 0; this.list = []; }
   static add(k) { this.total += k; }
+  set many(k) { this.n = k; }
   static hide(k) { Tally.#hidden += k; }
   static get hidden() { return Tally.#hidden; }
   add(k) { this.n += k; this.list.push(k); }
@@ -23,6 +25,13 @@ exports.made = made;
 exports.counted = counter(5);
 exports.held = held;
 exports.deepen = (o) => { o.deep += 1; };
+function* ids() { for (let id = 0; ; id += 1) yield id; }
+exports.kept = { map: new Map(), set: new Set(), bytes: Buffer.alloc(2), ids: ids(), bus: new EventEmitter() };
+let level = 0;
+exports.level = (next) => {
+  if (next) for (level of [next]);
+  return level;
+};
 
 const crypto = require('node:crypto');
 exports.number = Math.random();
