@@ -194,6 +194,7 @@ class _Build:
                 away_factor=model.away_factor,
                 entry_us_per_request=model.entry_us_per_request,
                 move_threshold_us=analysis.threshold_us,
+                outside_share=round(self._problem.base_us / (self._problem.total_us or 1.0), 4),
             ),
             objective=plan.Objective(
                 round(loads.busiest, 4), round(self._solution.bound, 4), round(self._solution.gap, 4)

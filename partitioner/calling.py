@@ -37,6 +37,14 @@ class Facts:
             if capture.writes
         }
         """Variables that a function inside the declaring one assigns."""
+        self.callers: dict[int, set[int]] = {}
+        """By function: those whose text calls it by its name, the top of a module not among them.
+
+        What the top of a module calls runs on the entry stage, since no other one is there yet."""
+        for caller, callees in recording.calls.items():
+            if caller in recording.functions and recording.functions[caller].kind not in ("module", "kernel"):
+                for callee in callees:
+                    self.callers.setdefault(callee, set()).add(caller)
         for at, (function, kind, chain, nested) in enumerate(
             zip(rows.function.tolist(), rows.kind.tolist(), rows.chain.tolist(), rows.nested.tolist(), strict=True)
         ):
@@ -112,6 +120,16 @@ def refused_by_call(recording: Recording, facts: Facts, function: Function, http
                 "ordered-events",
                 f"{name} listens to an object made at run time, whose events must be handled in order ({where}).",
                 "Collect the events and give the whole to an async function.",
+            )
+        )
+    callers = sorted(facts.callers.get(function.id, ()))
+    if callers and not function.returns_promise:
+        by = "itself" if callers == [function.id] else short(recording, next(c for c in callers if c != function.id))
+        found.append(
+            Refusal(
+                "called-by-name",
+                f"{name} is called by {by} as well, which goes on with what that call returns or changes ({where}).",
+                "Make it async, if its callers can wait for a promise.",
             )
         )
     callees = callees_of(recording, function.id)

@@ -68,6 +68,8 @@ class Graph:
     requests: int
     cpu_us: float
     """CPU of all handlers after initialisation."""
+    outside_us: float
+    """CPU of Node and of libraries outside of them, as far as the recording tells; 0 where it was too short."""
     index: Mapping[int, int]
     """Index of an invocation by its id."""
 
@@ -104,8 +106,13 @@ def build_graph(recording: Recording) -> Graph:
         init=init,
         requests=sum(1 for chain in recording.chains.values() if chain.kind == "http"),
         cpu_us=float(total.sum()),
+        outside_us=_outside_us(recording.meta.get("outside_share"), float(total.sum())),
         index=index,
     )
+
+
+def _outside_us(share: float | None, handlers_us: float) -> float:
+    return handlers_us * share / (1.0 - share) if share is not None and share < 1.0 else 0.0
 
 
 def _init_chains(recording: Recording) -> set[int]:

@@ -34,7 +34,8 @@ class Model:
     away_factor: float = 1.1
     """CPU of moved work against the same work in one process: its loops share caches, and each has a collector."""
     entry_us_per_request: float = 150.0
-    """Work of Node and the framework for one HTTP request, outside all handlers; it stays on the entry stage."""
+    """Work of Node and the framework for one HTTP request, outside all handlers, where no more was recorded; it stays
+    on the entry stage."""
     threshold_us: dict[str, float] = field(default_factory=lambda: {"threads": 200.0, "nats": 500.0})
     """Mean CPU of a handler from which a move pays."""
     blocking_us: float = 5000.0

@@ -219,6 +219,8 @@ class Costs:
     away_factor: float
     entry_us_per_request: float
     move_threshold_us: float
+    outside_share: float = 0.0
+    """Part of the application's CPU that Node and libraries take outside of handlers; it stays on the entry stage."""
 
 
 @dataclass(frozen=True, slots=True)

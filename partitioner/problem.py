@@ -50,7 +50,7 @@ class Problem:
     """By candidate: what one message costs the stage that runs it."""
     ties: tuple[Tie, ...]
     base_us: float
-    """What Node and the framework do on the entry stage in any case."""
+    """What Node and libraries do on the entry stage in any case, outside of handlers."""
     away_factor: float = 1.0
     """CPU of work away from the entry stage, as a multiple of what it took there."""
 
@@ -140,7 +140,7 @@ def build_problem(
         caller_us=tuple(caller for caller, _ in costs),
         stage_us=tuple(stage for _, stage in costs),
         ties=_ties(graph, ties, work_of),
-        base_us=graph.requests * model.entry_us_per_request,
+        base_us=max(graph.requests * model.entry_us_per_request, graph.outside_us),
         away_factor=model.away_factor,
     )
 

@@ -97,7 +97,7 @@ def _entry_limit(analysis: Analysis, problem: Problem, solution: Solution) -> st
     if solution.loads.messages > max(handlers, base):
         return f"messages take {percent(solution.loads.messages)} of the original's time there"
     if base > handlers:
-        return f"Node and the framework take {percent(base)} of the original's time there"
+        return f"Node and libraries take {percent(base)} of the original's time there, outside of handlers"
     return phrase(analysis, found[0]) if found else "nothing is left to move"
 
 

@@ -12,6 +12,7 @@ from pipetrace.partitioner.reasons import factor, listed, milliseconds, percent
 
 _MOST_HANDLERS = 12
 _MOST_STATE = 10
+_WORTH_SAYING = 0.05
 
 
 def show_plan(plan: Plan, console: Console, *, every: bool = False) -> None:
@@ -50,6 +51,10 @@ def _stages(plan: Plan, console: Console) -> None:
         owns = listed(list(dict.fromkeys(names.get(name, f"`{name}`") for name in stage.owns)), most=4)
         table.add_row(stage.id, str(stage.replicas), f"{stage.load:.2f}", Text(owns))
     console.print(table)
+    outside = plan.model.outside_share
+    if outside >= _WORTH_SAYING:
+        said = f"Node and libraries take {percent(outside)} of all CPU outside of handlers; that stays on the entry."
+        console.print(Text(said, style="dim"))
 
 
 def _handlers(plan: Plan, console: Console, every: bool) -> None:

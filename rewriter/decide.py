@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from pipetrace.javascript.kernel_run import KernelRun
 from pipetrace.javascript.kernels import KernelSite
+from pipetrace.rewriter.by_name import NamedCalls
 from pipetrace.rewriter.guard import can_guard
 from pipetrace.rewriter.initial import can_share
 from pipetrace.rewriter.kernel import find_kernel, kernel_site
@@ -76,6 +77,7 @@ def decide(orders: Orders, views: Mapping[str, FileView], unreadable: Mapping[st
                 moves[order.id] = outcome
     if any(writes_environment(view) for view in views.values()):
         _refuse_for_environment(moves, refused)
+    _refuse_called(views, moves, refused)
     _refuse_for_variables(orders, views, moves, refused)
     _refuse_for_next(orders, views, moves, refused)
     _refuse_groups(orders, moves, refused)
@@ -142,6 +144,16 @@ def _refuse_for_variables(
                     del moves[handler]
                     detail = f"{path}:{initial.name}"
                     refused[handler] = refuse("unshared-initial", handler, handler, detail)
+
+
+def _refuse_called(views: Mapping[str, FileView], moves: dict[str, Move], refused: dict[str, Refusal]) -> None:
+    """Keep the handlers that other code calls by name, and does not wait for."""
+    calls = NamedCalls(views)
+    for handler, move in list(moves.items()):
+        place = calls.of(move.view, move.site.function) if move.kernel is None else None
+        if place is not None:
+            del moves[handler]
+            refused[handler] = refuse("called-by-name", handler, handler, place)
 
 
 def _refuse_for_environment(moves: dict[str, Move], refused: dict[str, Refusal]) -> None:

@@ -73,6 +73,10 @@ CAUSES: dict[str, tuple[str, str]] = {
         "{name} is a method whose key ({detail}) cannot be repeated",
         "Write it as a property with a function.",
     ),
+    "called-by-name": (
+        "{name} is called by its name at {detail} as well, where nobody waits for it",
+        "Make it async, if its callers can wait for a promise.",
+    ),
     "constructed": (
         "{name} is called with `new`",
         "",

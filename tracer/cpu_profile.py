@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,12 @@ _CARRYING = ("node:internal/async_local_storage/", "node:internal/async_hooks", 
 _AGENT = str(Path(__file__).resolve().parent / "agent") + "/"
 _WAITING = _AGENT + "channel.js"
 _WRITING = _AGENT + "spool.js"
+_COLLECTOR = "(garbage collector)"
 _IDLE = frozenset({"(idle)", "(root)", "(program)"})
 _TELLING_US = 1_000_000
-"""Shorter CPU times tell nothing about the agent's share."""
+"""Shorter CPU times tell nothing about shares."""
+_WARM_NS = 3_000_000_000
+"""After so long most code is compiled, and the share of what runs once is small."""
 
 
 @dataclass(slots=True)
@@ -52,6 +55,12 @@ class CpuProfile:
         """By tenth of a second since the epoch: time in which the processes did something."""
         self._agent_us: dict[int, float] = defaultdict(float)
         """Of that: time in the agent's own code, and in the system when it writes."""
+        self._application_us: dict[int, float] = defaultdict(float)
+        """Of the rest: time in functions of the application and in what they call."""
+        self._outside_us: dict[int, float] = defaultdict(float)
+        """Of the rest: time in which none of them was on the stack, without the garbage collector's."""
+        self.is_application: Callable[[str], bool] = lambda path: False
+        """Tells whether the text of a path is the application's."""
         self.waiting_us = 0.0
         """Time in which modules waited to be instrumented; not part of the other two."""
 
@@ -79,16 +88,28 @@ class CpuProfile:
                     self.waiting_us += max(delta, 0)
                 elif kind is not None:
                     self._busy_us[at // 100_000] += weight * max(delta, 0)
-                    if kind != "busy":
-                        self._agent_us[at // 100_000] += weight * max(delta, 0)
+                    times = self._times_of(kind)
+                    if times is not None:
+                        times[at // 100_000] += weight * max(delta, 0)
                 at += delta
 
     def agent_share(self, since_ns: int) -> float | None:
         """Return the agent's share of the CPU time since a moment; None where that is too short to tell."""
-        first = since_ns // 100_000_000 + 1
-        busy = sum(spent for bucket, spent in self._busy_us.items() if bucket >= first)
-        agent = sum(spent for bucket, spent in self._agent_us.items() if bucket >= first)
+        busy, agent = _since(self._busy_us, since_ns), _since(self._agent_us, since_ns)
         return agent / busy if busy >= _TELLING_US else None
+
+    def outside_share(self, since_ns: int) -> float | None:
+        """Return the share of the CPU time since a moment in which no function of the application was on the stack.
+
+        That is what Node and libraries do for its requests before and after its handlers. Neither the agent's time
+        counts nor the collector's, which serves both. Where the first seconds can be left out, they are: code that
+        is not compiled yet is not slower by the same factor everywhere. None where the time is too short to tell.
+        """
+        for since in (since_ns + _WARM_NS, since_ns):
+            outside, inside = _since(self._outside_us, since), _since(self._application_us, since)
+            if inside + outside >= _TELLING_US and inside > 0:
+                return round(outside / (inside + outside), 4)
+        return None
 
     def hot(self, files: Sequence[LoadedFile], app_root: Path) -> list[HotRow]:
         """Return the time of each function of the application, the hottest first."""
@@ -105,6 +126,11 @@ class CpuProfile:
         rows = [HotRow(function, s.self_us, s.total_us, s.samples) for function, s in found.items()]
         return sorted(rows, key=lambda row: (-row.self_us, row.function_id))
 
+    def _times_of(self, kind: str) -> dict[int, float] | None:
+        if kind in ("agent", "writing"):
+            return self._agent_us
+        return {"application": self._application_us, "outside": self._outside_us}.get(kind)
+
     def _walk(
         self,
         nodes: Mapping[int, dict[str, Any]],
@@ -113,7 +139,10 @@ class CpuProfile:
         hits: Mapping[int, int],
         kinds: dict[int, str],
     ) -> None:
-        """Sum up a tree; `kinds` receives what each node is: waiting, agent, writing or busy, nothing where idle."""
+        """Sum up a tree; `kinds` receives what each node is, nothing where idle.
+
+        That is waiting, agent, writing, collector, application or outside.
+        """
         below: dict[int, float] = {}
         order, stack = [], [root]
         while stack:
@@ -123,9 +152,9 @@ class CpuProfile:
         for node in reversed(order):
             below[node] = own_us.get(node, 0.0) + sum(below[child] for child in nodes[node].get("children", ()))
         # The frames above each node, so that recursion counts once in the total.
-        pending: list[tuple[int, frozenset[Frame], str]] = [(root, frozenset(), "")]
+        pending: list[tuple[int, frozenset[Frame], str, bool]] = [(root, frozenset(), "", False)]
         while pending:
-            node, above, inside = pending.pop()
+            node, above, inside, application = pending.pop()
             frame = _frame(nodes[node]["callFrame"])
             spent = own_us.get(node, 0.0)
             if frame[0].startswith(_AGENT):
@@ -135,8 +164,10 @@ class CpuProfile:
                 inside = inside or "agent"
             elif inside == "agent":
                 inside = ""  # what a probe was put around: a call of the application, a module's evaluation
+            application = application or (frame[0] != "" and self.is_application(frame[0]))
             if inside or frame[3] not in _IDLE:
-                kinds[node] = inside or "busy"
+                own = "collector" if frame[3] == _COLLECTOR else "application" if application else "outside"
+                kinds[node] = inside or own
             if frame[0] and not frame[0].startswith("node:"):
                 summed = self._sums[frame]
                 summed.self_us += spent
@@ -144,7 +175,13 @@ class CpuProfile:
                 if frame not in above:
                     summed.total_us += below[node]
                     above |= {frame}
-            pending.extend((child, above, inside) for child in nodes[node].get("children", ()))
+            pending.extend((child, above, inside, application) for child in nodes[node].get("children", ()))
+
+
+def _since(times: Mapping[int, float], since_ns: int) -> float:
+    """The time in the whole buckets after a moment."""
+    first = since_ns // 100_000_000 + 1
+    return sum(spent for bucket, spent in times.items() if bucket >= first)
 
 
 def _frame(call: Mapping[str, Any]) -> Frame:

@@ -64,6 +64,7 @@ class Candidate:
             self._run.poll()
             claim = next(c for c in self._run.claims() if c.directory == self.directory.name)
             self.transformer = Transformer(Path(claim.app_root), self._memory, self._cache, claim.node)
+            self.profile.is_application = self.transformer.paths.__contains__
         return self.transformer.transform(path, form, source)
 
     def refuse(self, path: str, source: str, why: str) -> Answer:

@@ -55,6 +55,8 @@ class Transformer:
         self.problems: list[Problem] = []
         self.unmapped: list[tuple[int, str]] = []
         """(id, sentence) of each translated file whose lines are not those of the file."""
+        self.paths: set[str] = set()
+        """Every path that the application was loaded from."""
         self.misses = 0
         """Files that were not in the cache."""
 
@@ -63,6 +65,7 @@ class Transformer:
 
         `form` is ``commonjs``, ``module``, or ``unknown`` for what Node will find out by trying.
         """
+        self.paths.add(path)
         if form == "unknown":
             form = "module" if _parses_as_module_only(source, path) else "commonjs"
         key = (path, form, _hash(source))

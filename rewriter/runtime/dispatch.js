@@ -82,7 +82,7 @@ class Dispatcher {
       }
     }
     const free = replica !== null && replica.waiting < creditsOf(handler);
-    const session = new Session(free ? replica.peer : pool.placeholder, this.nextSession, handler.id);
+    const session = new Session(free ? replica.peer : pool.unsent(), this.nextSession, handler.id);
     this.nextSession += 2;
     const message = this.write(handler, session, args, captures);
     if (!message) {

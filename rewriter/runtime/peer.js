@@ -14,7 +14,7 @@ const { encode, encodeReference } = require('./codec/encode.js');
 const { applyChanges, encodeChanges, rememberNew } = require('./codec/changes.js');
 const { writeWhole } = require('./codec/whole.js');
 const { errors } = require('./errors.js');
-const { RemoteResult } = require('./references.js');
+const { RemoteResult, patient } = require('./references.js');
 const violations = require('./violations.js');
 const { activity, context } = require('./context.js');
 
@@ -40,6 +40,15 @@ const { activity, context } = require('./context.js');
 const SYNC_TIMEOUT_MS = Number(process.env.PIPETRACE_TIMEOUT_MS) || 60_000;
 /** What a stage that waits for a reply handles at once; the rest would run code that must not run now. */
 const AT_ONCE = new Set([M.FUNCTION_CALL, M.FUNCTION_REPLY, M.SETTLE, M.RESULT, M.STARTED, M.REFUSED, M.INITIAL_VALUE]);
+
+/**
+ * Whether the entry handles a message while it waits for what a function returns: the reply, and what that function asks
+ * for. Everything else runs in a turn of its own.
+ * @param {Session} s @param {Message} message @returns {boolean}
+ */
+function isPartOf(s, message) {
+  return message[1] === s.id && (message[0] === M.FUNCTION_REPLY || (message[0] === M.FUNCTION_CALL && message[3] !== 0));
+}
 
 /**
  * Does to an object what its stand-in on the other side was asked for.
@@ -187,6 +196,8 @@ class Peer extends SessionTable {
   /** @param {Message} message @returns {boolean} true if it concerns a call that has not begun, and is kept for it */
   isEarly(message) {
     const kind = message[0];
+    // The call has begun and is at work, and whoever waits for this function may be what it waits for itself.
+    if (kind === M.FUNCTION_CALL && message[3] !== 0 && this.find(message[1])) return false;
     if (kind !== M.BRIDGE && kind !== M.SETTLE && kind !== M.RELEASE && kind !== M.DROP && kind !== M.FUNCTION_CALL) return false;
     const kept = this.early.get(message[1]);
     if (!kept) return false;
@@ -262,7 +273,7 @@ class Peer extends SessionTable {
       this.received += batch.length;
       for (let i = 0; i < batch.length; i += 1) {
         const message = /** @type {Message} */ (batch[i]);
-        if (AT_ONCE.has(message[0])) this.handle(message);
+        if (context.role === 'stage' ? AT_ONCE.has(message[0]) : isPartOf(s, message)) this.handle(message);
         else this.defer([message]);
       }
     }
@@ -310,7 +321,7 @@ class Peer extends SessionTable {
     /** @type {number} */ let status = M.VALUE;
     /** @type {any} */ let value;
     try {
-      value = Reflect.apply(fn, self, args);
+      value = Reflect.apply((reply && patient.get(fn)) || fn, self, args);
     } catch (error) {
       if (!reply) {
         process.nextTick(() => { throw error; });

@@ -3,6 +3,7 @@
 'use strict';
 
 const { context } = require('./context.js');
+const { Unsent } = require('./unsent.js');
 
 /** @typedef {import('./call.js').Call} Call */
 /** @typedef {import('./dispatch.js').Dispatcher} Dispatcher */
@@ -72,8 +73,8 @@ class Pool {
     this.exclusive = Boolean(context.plan && context.plan.ownsState(stage));
     /** @type {NodeJS.Timeout | null} */
     this.alive = null;
-    // Stands for the replica while a call waits: nothing is known of what it has.
-    this.placeholder = /** @type {any} */ ({ paths: new Set(), sharesMemory: true });
+    /** Replicas are threads of this process. */
+    this.sharesMemory = true;
   }
 
   /**
@@ -92,6 +93,13 @@ class Pool {
         || (replica.waiting === best.waiting && replica.outstanding < best.outstanding)) best = replica;
     }
     return best;
+  }
+
+  /** @returns {Peer} what stands for the replica while a call waits */
+  unsent() {
+    const known = this.replicas.find((replica) => replica.peer);
+    if (known && known.peer) this.sharesMemory = known.peer.sharesMemory;
+    return /** @type {any} */ (new Unsent(this.sharesMemory));
   }
 
   /** @param {Session} session @param {Message} message */
@@ -116,8 +124,10 @@ class Pool {
         this.dispatcher.takeBack(session);
         continue;
       }
+      const { messages } = /** @type {Unsent} */ (/** @type {unknown} */ (session.peer));
       session.peer = replica.peer;
       this.dispatcher.deliver(replica, session, message);
+      for (const later of messages) replica.peer.send(later);
     }
     if (this.alive) {
       clearInterval(this.alive);

@@ -41,16 +41,14 @@ class RemoteResult extends Promise {
  */
 function receiveFunction(s, name, length, post) {
   const index = s.theirs.length;
+  const left = s.changing;
+  const reach = () => {
+    if (!s.peer || s.released) throw violations.report(errors.chainEnded(name, s.handler));
+    return s.peer;
+  };
   /** @this {any} @param {any[]} args @returns {any} */
-  const remote = function (...args) {
-    if (new.target) throw new TypeError(`${name || 'A function of another stage'} cannot be used as a constructor here`);
-    const peer = s.peer;
-    if (!peer || s.released) throw violations.report(errors.chainEnded(name, s.handler));
-    if (post) {
-      peer.callFunction(s, index, this, args, 0);
-      return undefined;
-    }
-    if (context.role === 'stage' && peer.canWait) return peer.callFunctionSync(s, index, this, args, name);
+  const later = function (...args) {
+    const peer = reach();
     /** @type {any} */
     const result = new RemoteResult((resolve, reject) => {
       /** @param {boolean} good @param {any} value */
@@ -62,6 +60,19 @@ function receiveFunction(s, name, length, post) {
     });
     return result;
   };
+  /** @this {any} @param {any[]} args @returns {any} */
+  const remote = function (...args) {
+    if (new.target) throw new TypeError(`${name || 'A function of another stage'} cannot be used as a constructor here`);
+    const peer = reach();
+    if (post) {
+      peer.callFunction(s, index, this, args, 0);
+      return undefined;
+    }
+    // What moved code left in an object is a method of it, whose callers use the result at once.
+    if (peer.canWait && (left || context.role === 'stage')) return peer.callFunctionSync(s, index, this, args, name);
+    return later.apply(this, args);
+  };
+  if (!post && context.role !== 'stage') patient.set(remote, later);
   Object.defineProperty(remote, 'name', { value: name, configurable: true });
   Object.defineProperty(remote, 'length', { value: length, configurable: true });
   s.receive(remote);
@@ -70,6 +81,9 @@ function receiveFunction(s, name, length, post) {
   s.functions += 1;
   return remote;
 }
+
+/** Of a function of another stage: what calls it without waiting for its result. @type {WeakMap<Function, (...args: any[]) => any>} */
+const patient = new WeakMap();
 
 const NO_COPY = 'a getter cannot be copied';
 /** Asked by tools that print objects; no use of it. */
@@ -221,4 +235,4 @@ function install() {
   decoder.resources[T.SIGNAL] = (s, r) => receiveSignal(s, r);
 }
 
-module.exports = { RemoteResult, receiveFunction, receiveOpaque, receiveAccessor, install };
+module.exports = { RemoteResult, patient, receiveFunction, receiveOpaque, receiveAccessor, install };

@@ -47,6 +47,8 @@ class Session {
     this.http = false;
     /** @type {Map<any, any> | null} what copies looked like when both sides last agreed */
     this.bases = null;
+    /** What is read changes objects of this side, and stays in them. */
+    this.changing = false;
     this.basedMine = 0;
     this.basedTheirs = 0;
     /** Of the caller. @type {import('./call.js').Call | null} */

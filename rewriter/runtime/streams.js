@@ -38,8 +38,13 @@ function encodeReadable(s, out, stream) {
   s.add(stream);
   s.references += 1;
   s.holds += 1;
-  const objectMode = Boolean(stream.readableObjectMode);
-  out.push(T.READABLE, objectMode, stream.readableEncoding || null);
+  // Streams of the package readable-stream have their state, and not always the properties that tell it.
+  const state = stream._readableState;
+  const objectMode = Boolean(state.objectMode);
+  out.push(T.READABLE, objectMode, state.encoding || null);
+  const destroy = () => {
+    if (typeof stream.destroy === 'function') stream.destroy();
+  };
   let window = 0;
   let over = false;
   const finish = () => {
@@ -78,7 +83,7 @@ function encodeReadable(s, out, stream) {
     finish();
   });
   stream.on('close', () => {
-    if (!over && !stream.readableEnded) tell(s, stream, [FAILED, null]);
+    if (!over && !state.endEmitted) tell(s, stream, [FAILED, null]);
     finish();
   });
   s.bridges.set(stream, {
@@ -88,12 +93,10 @@ function encodeReadable(s, out, stream) {
         window += r.next();
         listen();
         pump();
-      } else stream.destroy();
+      } else destroy();
     },
     ownKeys: () => [],
-    fail() {
-      stream.destroy();
-    },
+    fail: destroy,
   });
 }
 

@@ -68,6 +68,15 @@ CASES = {
         "}, 1)\n",
         ["start handler timer setTimeout"],
     ),
+    "a lazy sequence": (
+        "const { Lazy } = require('lazy')\n"
+        "setTimeout(function start () {\n"
+        "  let rest = new Lazy([1, 2])\n"
+        "  ;['a', 'b'].forEach(function key () { rest = rest.filter(function kept () { return true }) })\n"
+        "  rest.value()\n"
+        "}, 1)\n",
+        ["start handler timer setTimeout"],
+    ),
     "http": (
         "const http = require('http')\n"
         "const server = http.createServer(function serve (req, res) {\n"
@@ -115,11 +124,21 @@ CASES = {
 }  # fmt: skip
 
 
+LAZY = """
+exports.Lazy = class Lazy {
+  constructor (list, tests = []) { Object.assign(this, { list, tests }) }
+  filter (test) { return new Lazy(this.list, [...this.tests, test]) }
+  value () { return this.list.filter((one) => this.tests.every((test) => test(one))) }
+}
+"""
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_invocations(name: str, tmp_path: Path) -> None:
     program, wanted = CASES[name]
     runner = Runner(tmp_path)
     runner.write("a.js", program)
+    runner.write("node_modules/lazy/index.js", LAZY)
     run = runner.record("a.js")
     assert run.status == 0, run.stdout
     chains = dict(

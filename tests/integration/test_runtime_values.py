@@ -196,6 +196,23 @@ show('signal', await listen(controller.signal));
 """, moved=2)  # fmt: skip
 
 
+def test_promises_signals_and_streams_go_on_while_their_call_waits_for_a_replica(tmp_path: Path, transport: Transport) -> None:
+    both(tmp_path, transport, """
+const busy = $pt.handler('app.js#busy', async (n) => { const end = Date.now() + 20; while (Date.now() < end); return n; });
+const take = $pt.handler('app.js#take', async (good, bad, signal, stream) => {
+  let why; try { await bad; } catch (error) { why = error.message; }
+  const aborted = signal.aborted ? signal.reason : await new Promise((done) => signal.addEventListener('abort', () => done(signal.reason)));
+  let text = ''; for await (const part of stream) text += part;
+  return [await good, why, aborted, text];
+});
+const before = Array.from({length: 12}, (_, n) => busy(n));
+const controller = new AbortController(); const stream = new Readable({read() {}});
+const taken = take(Promise.resolve({n: 1}), Promise.reject(new Failure('no')), controller.signal, stream);
+controller.abort('enough'); stream.push('some'); setImmediate(() => { stream.push(' text'); stream.push(null); });
+show('before', await Promise.all(before)); show('taken', await taken);
+""", moved=13)  # fmt: skip
+
+
 def test_objects_that_cannot_be_copied_are_used_where_they_are(tmp_path: Path, transport: Transport) -> None:
     both(tmp_path, transport, """
 const emitter = new EventEmitter(); const heard = []; emitter.on('x', (...args) => heard.push(args)); emitter.plain = {n: 1};

@@ -14,7 +14,7 @@ from tests.traps.harness import HERE, Staged, stage
 
 PACKAGES = {
     "compression": "1.8.2", "cookie-parser": "1.4.7", "express": "4.22.3", "express-session": "1.19.0", "morgan": "1.12.1",
-    "multer": "2.5.0", "passport": "0.7.0", "passport-local": "1.0.0", "ws": "8.23.0",
+    "multer": "2.5.0", "passport": "0.7.0", "passport-local": "1.0.0", "readable-stream": "2.3.8", "ws": "8.23.0",
 }  # fmt: skip
 
 

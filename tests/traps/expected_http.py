@@ -104,6 +104,12 @@ TRAPS = {
         "function@19": "moved",
         "function@23": "moved",
     },
+    "left-behind": {
+        "function@20": "moved",
+        "function@27": "shares-state",
+        "function@38": "shares-state",
+        "function@47": "shares-state",
+    },
     "locals": {
         "function@20": "hands-function-over",
         "function@28": "moved",

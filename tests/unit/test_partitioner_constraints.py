@@ -213,6 +213,19 @@ def test_a_promise_reaction_may_return_any_value() -> None:
     assert (mobility.movable, mobility.returns) == (True, "value")
 
 
+def test_a_reaction_that_other_functions_call_by_its_name_stays() -> None:
+    from pipetrace.partitioner.recording import Rupture
+
+    draw = Drawing()
+    page = draw.function("page")
+    told = draw.function("told", at_init=False)
+    draw.ruptures[told] = [Rupture(0, 10, "load().catch", "start", 5, 0)]
+    draw.run(told, parent=draw.run(page))
+    draw.calls[page] = [told]
+    refusal = next(refusal for refusal in _mobility(draw, told).refusals if refusal.cause == "called-by-name")
+    assert "`told` is called by `page` as well" in refusal.sentence
+
+
 def test_a_callback_that_runs_during_its_call_stays() -> None:
     #  _.each(list, function add(item) { … })
     draw = Drawing()

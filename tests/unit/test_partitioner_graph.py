@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from pipetrace.partitioner.graph import build_graph
 from tests.unit.partitioner_fixture import Drawing
 
@@ -116,3 +118,12 @@ def test_an_invocation_before_its_parent_in_the_file_is_placed_all_the_same() ->
     rows[1]["id"], rows[2]["id"] = 2, 3
     rows[1]["parent"], rows[1]["chain"], rows[2]["chain"] = 3, 3, 3
     assert _cells(draw) == {("page",): (1000, 1), ("page", "done"): (1000, 1)}
+
+
+def test_what_runs_outside_of_handlers_is_taken_from_the_recordings_share() -> None:
+    draw = Drawing()
+    draw.run(draw.function("page"), ms=3)
+    recording = draw.recording()
+    assert build_graph(recording).outside_us == 0
+    told = dataclasses.replace(recording, meta={**recording.meta, "outside_share": 0.25})
+    assert build_graph(told).outside_us == 1000

@@ -55,12 +55,12 @@ def test_the_name_that_a_variable_gives_is_kept() -> None:
 
 
 def test_a_declaration_gets_its_value_at_the_start_of_its_function() -> None:
-    before = "function g(a) {\n  'use strict'\n  on(f);\n  function f(x) { return x ? f(0) : a; }\n}\n"
+    before = "function g(a) {\n  'use strict'\n  on(f);\n  function f(x) { return x ? on(f) : a; }\n}\n"
     assert rewritten(before, "f").body == (
         f"{HEAD} $pt.factory('f', $lift1); function g(a) {{\n"
         "  'use strict'; f = $pt.lifted('f', () => [a], f);\n  on(f);\n"
-        "  function f(x) { return x ? f(0) : a; }\n}\n"
-        "function $lift1(a) { 'use strict'; return function f(x) { return x ? f(0) : a; }; }\n"
+        "  function f(x) { return x ? on(f) : a; }\n}\n"
+        "function $lift1(a) { 'use strict'; return function f(x) { return x ? on(f) : a; }; }\n"
     )
 
 

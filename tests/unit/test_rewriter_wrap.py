@@ -179,3 +179,31 @@ def test_the_inner_one_is_moved_if_the_outer_one_cannot() -> None:
     outcome = rewritten("function* f() { g(async function h() {}); }\n", "f", "h")
     assert outcome.refused == {"f": "generator"}
     assert "g($pt.lifted('h', () => [], async function h() {}));" in outcome.body
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "function f(e) { return e.code; }\nexports.g = (e) => 'x' + f(e);\np.catch(f);\n",
+        "function f(e) { return e.cause ? f(e.cause) : e.code; }\np.catch(f);\n",
+        "const f = (e) => e.code;\nexports.g = (list) => list.map(f);\np.catch(f);\n",
+        "const f = (e) => e.code;\nconst told = f;\nexports.g = (e) => 'x' + told(e);\np.catch(f);\n",
+        "function f(e) { return e.code; }\nexports.g = (e) => f.call(null, e).length;\np.catch(f);\n",
+        "const o = { f(e) { return e.code; } };\nexports.g = (e) => 'x' + o.f(e);\np.catch(o.f);\n",
+        "function f(e) { return e.code; }\nconst o = { told: f };\nexports.g = (e) => 'x' + o.told(e);\np.catch(f);\n",
+    ],
+)
+def test_a_function_that_other_code_calls_for_its_result_stays(text: str) -> None:
+    assert rewritten(text, "f").refused == {"f": "called-by-name"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "function f(e) { return e.code; }\nf({});\np.catch(f);\n",
+        "async function f(e) { return e.code; }\nexports.g = (e) => f(e);\n",
+        "function f(e) { return e.code; }\nmodule.exports = { f };\np.catch(f);\n",
+    ],
+)
+def test_a_function_moves_whose_callers_wait_or_are_the_start_of_the_program(text: str) -> None:
+    assert rewritten(text, "f").refused == {}

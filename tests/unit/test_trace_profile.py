@@ -124,3 +124,39 @@ def test_a_profile_counts_in_the_agents_share_for_the_time_that_it_stands_for() 
     summed.add(profile(*nodes, samples=[3] * 100 + [2] * 901), 3 * 10**9, weight=5.0)
     share = summed.agent_share(0)
     assert share is not None and abs(share - 1500 / 6000) < 0.001
+
+
+OUTSIDE = (
+    node(1, [2, 4, 5, 6, 7], "(root)"),
+    node(2, [3], "f", "/app/a.js", 0, 30),
+    node(3, [], "render", "/app/node_modules/marked/index.js", 5, 1),
+    node(4, [8], "next", "/app/node_modules/router/index.js", 3, 1),
+    node(8, [], "open", f"{AGENT}/frames.js", 1, 1),
+    node(5, [], "(garbage collector)"),
+    node(6, [], "(idle)"),
+    node(7, [9], "processTicksAndRejections", "node:internal/process/task_queues", 1, 1),
+    node(9, [], "g", "file:///app/lib%20b.mjs", 0, 30),
+)
+
+
+def _outside() -> CpuProfile:
+    summed = CpuProfile()
+    summed.is_application = {"/app/a.js", "/app/lib b.mjs"}.__contains__
+    return summed
+
+
+def test_what_runs_under_no_function_of_the_application_is_outside() -> None:
+    summed = _outside()
+    # Inside: 2, 3, 9. Outside: 4, 7. Neither: the agent's 8, the collector, idle.
+    summed.add(profile(*OUTSIDE, samples=[2, 3, 3, 9, 4, 7, 8, 5, 5, 6, 6], each_us=300_000), 10**12)
+    assert summed.outside_share(10**12 - 10**9) == 0.3333
+
+
+def test_the_first_seconds_are_left_out_where_enough_follows() -> None:
+    summed = _outside()
+    summed.add(profile(*OUTSIDE, samples=[4] * 6, each_us=300_000), 10**12)
+    assert summed.outside_share(10**12 - 10**9) is None
+    summed.add(profile(*OUTSIDE, samples=[2] * 4, each_us=100_000), 10**12 + 10**9)
+    assert summed.outside_share(10**12 - 10**9) == round(1.5 / 1.8, 4)
+    summed.add(profile(*OUTSIDE, samples=[2, 2, 3, 4, 6], each_us=500_000), 10**12 + 5 * 10**9)
+    assert summed.outside_share(10**12 - 10**9) == 0.25

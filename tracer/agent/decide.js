@@ -5,10 +5,10 @@
  * Tells a call that application code makes from a call that a library makes while application code waits
  * below it on the stack: only the latter starts a nested invocation.
  *
- * A callback that is called during the call it was handed to is no handler. Three signs show it: its closure
- * was made in a function that is still on the stack, the running call into the library was given that very
- * function, or the caller's text hands it to a call. Else a short stack trace shows who called. The answer is
- * kept for the pair (callee, caller), and looked at again a few times.
+ * A callback that is called during the call it was handed to is no handler. Three signs show it: a function that
+ * its closure was made in is still on the stack (lazy sequences call theirs later, but no later than that), the
+ * running call into the library was given that very function, or the caller's text hands it to a call. Else a short
+ * stack trace shows who called. The answer is kept for the pair (callee, caller), and looked at again a few times.
  */
 
 const path = require('path');
@@ -23,6 +23,11 @@ const AGENT = __dirname + path.sep;
 
 /** @type {Map<number, Pair>} */
 const pairs = new Map();
+// Pairs that are looked at no more, in a direct-mapped cache: keys of the map are too large to be found fast.
+const SETTLED = 1 << 11;
+const settledCallee = new Int32Array(SETTLED).fill(-1);
+const settledCaller = new Int32Array(SETTLED).fill(-1);
+const settledNested = new Uint8Array(SETTLED);
 
 /** Function ids handed to the call into a library that runs now, innermost last. @type {{at: number, ids: number[]}[]} */
 const libraryCalls = [];
@@ -37,9 +42,16 @@ let forgetting = 0;
  * @returns {boolean}
  */
 function isNested(id, top, ids, at) {
+  const slot = (Math.imul(id, 0x9e3779b1) ^ top) & (SETTLED - 1);
+  if (settledCallee[slot] === id && settledCaller[slot] === top) return settledNested[slot] === 1;
   const key = id * 0x1000000 + top;
   const known = pairs.get(key);
-  if (known !== undefined && (known.looks >= LOOKS || known.sure)) return known.nested;
+  if (known !== undefined && (known.looks >= LOOKS || known.sure)) {
+    settledCallee[slot] = id;
+    settledCaller[slot] = top;
+    settledNested[slot] = known.nested ? 1 : 0;
+    return known.nested;
+  }
   const handed = libraryCalls.length > 0 && libraryCalls[libraryCalls.length - 1].at === at
     && libraryCalls[libraryCalls.length - 1].ids.includes(id);
   const nested = !handed && !madeOnStack(id, ids, at) && !state.passes.has(top * 0x1000000 + id) && calledByLibrary();
@@ -56,13 +68,20 @@ function isNested(id, top, ids, at) {
 
 /** @param {number} id @param {Int32Array} ids @param {number} at */
 function madeOnStack(id, ids, at) {
-  const parent = state.parents[id];
-  if (parent < 0 || parent === undefined) return false;
   const lowest = Math.max(0, at - 64);
-  for (let index = at - 1; index >= lowest; index--) {
-    if (ids[index] === parent) return true;
+  for (let maker = parentOf(id), direct = true; maker >= 0; maker = parentOf(maker), direct = false) {
+    // A module is on the stack while it loads, which says something only of the functions that it makes itself.
+    if (!direct && parentOf(maker) < 0) return false;
+    for (let index = at - 1; index >= lowest; index--) {
+      if (ids[index] === maker) return true;
+    }
   }
   return false;
+}
+
+/** The lexically enclosing function; -1 for none. @param {number} id */
+function parentOf(id) {
+  return state.parents[id] ?? -1;
 }
 
 /** Whether a property can be set; an application may have frozen what the language gave it. @param {object} object @param {string} key */

@@ -196,6 +196,16 @@ function applyProperties(s, r, object) {
 
 /** @param {Session} s @param {Reader} r puts what the other side changed into the objects of this side */
 function applyChanges(s, r) {
+  s.changing = true;
+  try {
+    readChanges(s, r);
+  } finally {
+    s.changing = false;
+  }
+}
+
+/** @param {Session} s @param {Reader} r */
+function readChanges(s, r) {
   let count = r.next();
   while (count-- > 0) {
     const id = r.next();

@@ -97,6 +97,16 @@ clearTimeout(timeout);
 /** Classes that no module exports; a program that keeps a timer would give them a path all the same. */
 const TIMERS = new Set([Object.getPrototypeOf(immediate), Object.getPrototypeOf(timeout)]);
 
+/**
+ * A stream of the package readable-stream, which is none of Node's own and does the same.
+ * @param {any} object @returns {boolean}
+ */
+function isOlderReadable(object) {
+  if (!(object instanceof stream.Stream) || object instanceof stream.Writable) return false;
+  const { read, _readableState: state } = /** @type {any} */ (object);
+  return typeof read === 'function' && typeof state === 'object' && state !== null;
+}
+
 /** @param {any} object @param {object} proto @returns {Class} */
 function examine(object, proto) {
   if (types.isNativeError(object)) {
@@ -113,7 +123,7 @@ function examine(object, proto) {
     return { kind: 'readable', proto: '', why: '' };
   }
   if (object instanceof net.Socket) return { kind: 'socket', proto: '', why: 'it is a connection' };
-  if (object instanceof stream.Readable) return { kind: 'readable', proto: '', why: '' };
+  if (object instanceof stream.Readable || isOlderReadable(object)) return { kind: 'readable', proto: '', why: '' };
   if (object instanceof stream.Writable || object instanceof stream.Stream) return opaque('it is a stream to write to');
   if (TIMERS.has(proto)) return opaque('it is a timer');
   if (object instanceof EventEmitter || object instanceof EventTarget) return opaque(`it is an emitter (${className(proto)})`);

@@ -107,15 +107,39 @@ function terminal() {
  * @returns {{discover: (options: {initial: [string, any][], onJoin: OnJoin, onBroker: (there: boolean) => void}) => void}}
  */
 function entryTransport(url) {
-  const { port } = new Io(url);
+  const io = new Io(url);
+  const { port } = io;
   /** @type {Map<string, {onBatch: (batch: Message[]) => void, onExit: (reason: string) => void}>} */
   const links = new Map();
   let refs = 0;
 
+  /** What came from others while the entry waited for one stage. @type {any[][]} */
+  let meanwhile = [];
+  /** @param {string} id @param {number} timeoutMs @returns {Message[] | null} */
+  const receiveFrom = (id, timeoutMs) => {
+    const deadline = performance.now() + timeoutMs;
+    for (;;) {
+      const message = io.wait(Math.max(0, deadline - performance.now()));
+      if (message === null) return null;
+      if (message[0] === 'batch' && message[1] === id) return message[2];
+      if (meanwhile.length === 0) {
+        setImmediate(() => {
+          const late = meanwhile;
+          meanwhile = [];
+          for (const each of late) handle(each);
+        });
+      }
+      meanwhile.push(message);
+      if (message[0] === 'gone' && message[1] === id) return null;
+    }
+  };
+  /** @type {(message: any[]) => void} */
+  let handle = () => undefined;
+
   /** @param {string} id @returns {Link} */
   const linkTo = (id) => ({
     post: (batch) => port.postMessage(['batch', id, batch]),
-    receiveSync: null,
+    receiveSync: (timeoutMs) => receiveFrom(id, timeoutMs),
     sharesMemory: false,
     ref() {
       if (refs++ === 0) port.ref();
@@ -131,7 +155,7 @@ function entryTransport(url) {
 
   return {
     discover({ initial, onJoin, onBroker }) {
-      port.on('message', ([kind, id, content]) => {
+      handle = ([kind, id, content]) => {
         switch (kind) {
           case 'batch': links.get(id)?.onBatch(content); break;
           case 'join':
@@ -154,6 +178,10 @@ function entryTransport(url) {
           case 'failed': violations.note(`the NATS transport failed: ${id}.`); break;
           default: break;
         }
+      };
+      port.on('message', (message) => {
+        if (meanwhile.length > 0) meanwhile.push(message);
+        else handle(message);
       });
       port.unref();
       port.postMessage(['accept', { entry: crypto.randomUUID(), initial, terminal: terminal(), pid: [process.pid, process.ppid] }]);

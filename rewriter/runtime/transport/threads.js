@@ -14,9 +14,9 @@ const { MessageChannel, Worker, receiveMessageOnPort } = require('node:worker_th
 /** Key of the stage's description in workerData. */
 const KEY = 'pipetrace.stage';
 
-/** Positions in the memory that both ends share: a count of batches, and whether the stage waits for one. */
-const COUNT = 0;
-const WAITS = 1;
+/** Positions in the memory that both ends share: for each end a count of batches for it, and whether it waits for one. */
+const STAGE = { COUNT: 0, WAITS: 1 };
+const ENTRY = { COUNT: 2, WAITS: 3 };
 
 /**
  * @typedef {object} Description  what a stage is told when it starts
@@ -29,6 +29,33 @@ const WAITS = 1;
  * @property {{tty: boolean[], columns: number | undefined}} terminal
  */
 
+/** @typedef {{COUNT: number, WAITS: number}} End */
+
+/** @param {Int32Array} shared @param {End} end for which a batch has been posted */
+function wake(shared, end) {
+  if (Atomics.load(shared, end.WAITS) !== 1) return;
+  Atomics.add(shared, end.COUNT, 1);
+  Atomics.notify(shared, end.COUNT);
+}
+
+/** @param {import('node:worker_threads').MessagePort} port @param {Int32Array} shared @param {End} end that waits @param {number} timeoutMs @returns {Message[] | null} */
+function waitFor(port, shared, end, timeoutMs) {
+  const deadline = performance.now() + timeoutMs;
+  Atomics.store(shared, end.WAITS, 1);
+  try {
+    for (;;) {
+      const seen = Atomics.load(shared, end.COUNT);
+      const received = receiveMessageOnPort(port);
+      if (received) return received.message;
+      const left = deadline - performance.now();
+      if (left <= 0) return null;
+      Atomics.wait(shared, end.COUNT, seen, left);
+    }
+  } finally {
+    Atomics.store(shared, end.WAITS, 0);
+  }
+}
+
 /**
  * Starts a replica.
  * @param {{stage: string, replica: number, entry: string, env: NodeJS.ProcessEnv, initial: [string, any][]}} options
@@ -37,7 +64,7 @@ const WAITS = 1;
  */
 function start(options, events) {
   const { port1, port2 } = new MessageChannel();
-  const shared = new Int32Array(new SharedArrayBuffer(8));
+  const shared = new Int32Array(new SharedArrayBuffer(16));
   /** @type {Description} */
   const description = {
     stage: options.stage, replica: options.replica, port: port2, shared, initial: options.initial, argv: process.argv,
@@ -63,12 +90,9 @@ function start(options, events) {
   const link = {
     post(batch) {
       port1.postMessage(batch);
-      if (Atomics.load(shared, WAITS) === 1) {
-        Atomics.add(shared, COUNT, 1);
-        Atomics.notify(shared, COUNT);
-      }
+      wake(shared, STAGE);
     },
-    receiveSync: null,
+    receiveSync: (timeoutMs) => waitFor(port1, shared, ENTRY, timeoutMs),
     sharesMemory: true,
     ref() {
       if (refs++ === 0) port1.ref();
@@ -93,23 +117,9 @@ function connect(description, onBatch) {
   return {
     post(batch) {
       port.postMessage(batch);
+      wake(shared, ENTRY);
     },
-    receiveSync(timeoutMs) {
-      const deadline = performance.now() + timeoutMs;
-      Atomics.store(shared, WAITS, 1);
-      try {
-        for (;;) {
-          const seen = Atomics.load(shared, COUNT);
-          const received = receiveMessageOnPort(port);
-          if (received) return received.message;
-          const left = deadline - performance.now();
-          if (left <= 0) return null;
-          Atomics.wait(shared, COUNT, seen, left);
-        }
-      } finally {
-        Atomics.store(shared, WAITS, 0);
-      }
-    },
+    receiveSync: (timeoutMs) => waitFor(port, shared, STAGE, timeoutMs),
     sharesMemory: true,
     ref() {},
     unref() {},

@@ -7,7 +7,7 @@ const express = require('express');
 const app = express();
 app.disable('x-powered-by');
 for (const trap of ['write-order', 'next', 'next-order', 'throwing', 'error-middleware', 'streams', 'uploads', 'events', 'bodiless', 'trailers',
-  'continue', 'status', 'cookies', 'locals', 'aborts', 'finish', 'compressed', 'multipart', 'sessions', 'sign-in', 'keep-alive', 'large', 'late',
+  'continue', 'status', 'cookies', 'locals', 'left-behind', 'aborts', 'finish', 'compressed', 'multipart', 'sessions', 'sign-in', 'keep-alive', 'large', 'late',
   'headers', 'formats', 'params', 'methods', 'twice']) {
   app.use(`/${trap}`, require(`./${trap}`));
 }

@@ -71,6 +71,7 @@ module.exports = {
     await talk.get('/clear');
   },
   locals: gets('/user', '/changed'),
+  'left-behind': gets('/signed?key=1', '/wrong?key=2', '/signed?key=3', '/report?key=4'),
   aborts: async (talk) => {
     await new Promise((resolve) => {
       const socket = net.connect(talk.port, '127.0.0.1', () => socket.write('GET /aborts/wait HTTP/1.1\r\nHost: h\r\n\r\n'));
