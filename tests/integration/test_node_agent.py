@@ -67,7 +67,7 @@ def test_programs_behave_the_same(tmp_path: Path, version: str) -> None:
     runner = Runner(tmp_path, str(node(version)))
     for path in PROGRAMS.iterdir():
         runner.write(path.name, path.read_text())
-    for program in ("language.js", "sloppy.js", "modules.mjs"):
+    for program in ("language.js", "sloppy.js", "contexts.js", "modules.mjs"):
         expected = runner.plain(program)
         run = runner.record(program)
         assert (run.stdout, run.status) == expected

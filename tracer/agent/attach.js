@@ -20,7 +20,7 @@ const { Sampling } = require('./sampling.js');
 const { state } = require('./state.js');
 const { isApplication, isWritable } = require('./decide.js');
 const { sampling } = require('./figures.js');
-const causality = require('./causality.js');
+const context = require('./context.js');
 const frames = require('./frames.js');
 const { compileFor, edit, restore } = require('./edit.js');
 
@@ -100,7 +100,7 @@ function install(options) {
     figures.stop();
     process.removeListener('exit', onExit);
     state.spool.close();
-    causality.disable();
+    context.disable();
   }
 
   function remove() {

@@ -4,18 +4,21 @@
 /**
  * Who caused an invocation, and which outside event a chain began with.
  *
- * An AsyncLocalStorage carries the link of the running invocation to whatever it starts. With an empty
+ * An AsyncLocalStorage (context.js) carries the link of the running invocation to whatever it starts. With an empty
  * shadow stack the store is the causal parent, unless the resource that runs is an outside event: a request
  * not seen before, a datagram, a connection, a signal, a timer of the initialisation or of another timer. So is a turn of
  * a loop on `setImmediate` that the initialisation has begun, once it is plain that the loop goes on.
  */
 
-const { AsyncLocalStorage, AsyncResource, executionAsyncId, executionAsyncResource } = require('async_hooks');
+const { executionAsyncId, executionAsyncResource } = require('async_hooks');
 const { IncomingMessage } = require('http');
 const { types } = require('util');
+const { Link: Carrier, look, lookAgain, lookWithin, enter, run, contextStaysWithResource } = require('./context.js');
 const { state } = require('./state.js');
 const thinning = require('./thinning.js');
 const { pathPattern } = require('./sources.js');
+
+/** @typedef {import('./context.js').Link} Link */
 
 /** A chain: all invocations that descend from one outside event. */
 class Chain {
@@ -31,25 +34,9 @@ class Chain {
   }
 }
 
-/** What travels through asynchronous calls: an invocation and its chain. */
-class Link {
-  /** @param {number} id @param {Chain} chain */
-  constructor(id, chain) {
-    this.id = id;
-    this.chain = chain;
-  }
-}
-
 const NO_CHAIN = new Chain(0, 'other', '', 0);
 NO_CHAIN.written = true;
 
-/** @type {AsyncLocalStorage<Link | undefined>} */
-const storage = new AsyncLocalStorage();
-/**
- * Where versions that keep contexts in resources keep ours: each access by way of the storage would look the resource up
- * anew, which costs more than everything else here. @type {symbol | undefined}
- */
-let slot;
 /** Returns what it is given, so that a class below it adds its private fields to that. */
 class Given {
   /** @param {object} object */
@@ -226,7 +213,7 @@ function starts(frame, key, method, url) {
   frame.chain.kind = 'http';
   frame.chain.event = event;
   frame.parent = 0;
-  Requests.set(key, new Link(frame.id, frame.chain));
+  Requests.set(key, new Carrier(frame.id, frame.chain));
   if (state.inInit) endInit();
   return true;
 }
@@ -252,20 +239,6 @@ function requestOfStream(frame, args) {
   return named || Requests.get(value) !== undefined;
 }
 
-/** @type {boolean | undefined} */
-let stays;
-
-/** Whether what is entered while a resource runs is still there when it runs again; not so in newer versions. */
-function contextStaysWithResource() {
-  if (stays === undefined) {
-    const resource = new AsyncResource('PIPETRACE');
-    const probe = new Link(0, NO_CHAIN);
-    resource.runInAsyncScope(() => storage.enterWith(probe));
-    stays = resource.runInAsyncScope(() => storage.getStore() === probe);
-  }
-  return stays;
-}
-
 /**
  * Let the later events of requests, and all that libraries start in them, run in the context of the request: the body
  * and its end come from the parser, which is older than the request.
@@ -282,7 +255,7 @@ function followParser(parser) {
     parser[event] = function (...args) {
       const link = this.incoming ? Requests.get(this.incoming) : undefined;
       if (link === undefined) return Reflect.apply(handle, this, args);
-      return storage.run(link, () => Reflect.apply(handle, this, args));
+      return run(link, () => Reflect.apply(handle, this, args));
     };
   }
 }
@@ -321,7 +294,7 @@ function current() {
   const { frame } = state;
   if (frame === null) return null;
   // A call that could become a kernel has none, and may turn out to be a part of its function.
-  return frame.link ?? new Link(frame.parent, frame.chain);
+  return frame.link ?? new Carrier(frame.parent, frame.chain);
 }
 
 /** @param {any} value */
@@ -340,49 +313,23 @@ function findRequest(value) {
 function descend(frame, up) {
   frame.chain = up.chain;
   frame.parent = up.as || up.id;
-  frame.turn = executionAsyncId();
-  // Nothing else runs in between, so the resource is the same.
-  const same = slot === undefined || (frame.turn === up.turn && up.resource !== null);
-  look(frame, same ? up.resource : executionAsyncResource());
+  lookWithin(frame, up);
   place(frame);
 }
 
 /** A further segment of an async function begins. @param {import('./frames.js').Frame} frame */
 function reenter(frame) {
-  frame.turn = executionAsyncId();
-  look(frame, slot === undefined ? null : executionAsyncResource());
+  lookAgain(frame);
   frame.restore = frame.up !== null;
   place(frame);
-}
-
-/**
- * Note the link that is in force before a frame's own.
- * @param {import('./frames.js').Frame} frame @param {any} resource that runs; not needed where contexts are elsewhere
- */
-function look(frame, resource) {
-  frame.resource = resource;
-  frame.before = slot === undefined ? storage.getStore() : resource[slot];
-  return frame.before;
 }
 
 /** @param {import('./frames.js').Frame} frame */
 function place(frame) {
   let { link } = frame;
   if (link !== null && link.id === frame.id) link.chain = frame.chain;
-  else link = frame.link = new Link(frame.id, frame.chain);
-  if (slot !== undefined) {
-    /** @type {any} */ (frame.resource)[slot] = link;
-    return;
-  }
-  storage.enterWith(link);
-  const { enabled, kResourceStore } = /** @type {any} */ (storage);
-  if (enabled === true && typeof kResourceStore === 'symbol' && contextStaysWithResource()) slot = kResourceStore;
-}
-
-/** Put back what was in force before a frame. @param {import('./frames.js').Frame} frame */
-function restore(frame) {
-  if (slot !== undefined && frame.resource !== null) /** @type {any} */ (frame.resource)[slot] = frame.before;
-  else storage.enterWith(frame.before);
+  else link = frame.link = new Carrier(frame.id, frame.chain);
+  enter(link, frame.resource);
 }
 
 /** @param {Chain} chain */
@@ -413,15 +360,9 @@ function endInit() {
   whenInitEnds();
 }
 
-/** Nothing follows causes any more. */
-function disable() {
-  storage.disable();
-  slot = undefined;
-}
-
 /** Whether a chain is the initialisation. @param {Chain} chain */
 const isInit = (chain) => chain === initChain;
 
 module.exports = {
-  Chain, Link, NO_CHAIN, begin, descend, reenter, inspect, place, restore, writeChain, promiseTrigger, current, onInitEnd, isInit, disable,
+  Chain, NO_CHAIN, begin, descend, reenter, inspect, place, writeChain, promiseTrigger, current, onInitEnd, isInit,
 };

@@ -15,6 +15,7 @@
 const { state } = require('./state.js');
 const { isNested } = require('./decide.js');
 const causality = require('./causality.js');
+const { restore } = require('./context.js');
 const thinning = require('./thinning.js');
 
 const HANDLER = 0;
@@ -62,11 +63,11 @@ class Frame {
     this.first = 0;
     /** @type {import('./causality.js').Chain} */
     this.chain = causality.NO_CHAIN;
-    /** @type {import('./causality.js').Link | undefined} */
+    /** @type {import('./context.js').Link | undefined} */
     this.before = undefined;
-    /** What this segment hands on to whatever it starts. @type {import('./causality.js').Link | null} */
+    /** What this segment hands on to whatever it starts. @type {import('./context.js').Link | null} */
     this.link = null;
-    /** What ran when this segment began. @type {object | null} */
+    /** What ran when this segment began, or Node's context of that time. @type {any} */
     this.resource = null;
     /** Node's number of what ran then. */
     this.turn = 0;
@@ -184,7 +185,7 @@ function close(frame, threw) {
   write(frame, threw, wall);
   setFlag(up !== null && up.sampled ? 1 : 0);
   $pxq = 0;
-  if (frame.restore) causality.restore(frame);
+  if (frame.restore) restore(frame);
   frame.resource = null;
   // Where accesses were written, the end took longer than it does otherwise.
   if (++closes % MEASURED === 0 && !frame.sampled) {

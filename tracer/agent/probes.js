@@ -50,7 +50,7 @@ function file(id, base, path, parents, variables, sites, passes, roots, problems
  * Hands over what an invocation was called with.
  * @param {number | import('./frames.js').Frame} mark @param {unknown} self @param {unknown[]} args
  * @param {Record<string, () => unknown>} [captures] reads the captured variables
- * @param {import('./causality.js').Link | null} [maker] of the function: what ran when it was made to be handed to a call
+ * @param {import('./context.js').Link | null} [maker] of the function: what ran when it was made to be handed to a call
  */
 function args(mark, self, args, captures, maker) {
   $pxq = 0;
