@@ -29,7 +29,7 @@ from benchmarks._suites import INSIDE, Suite, checkout, client, environment, mak
 from pipetrace.errors import PipetraceError
 from pipetrace.partitioner.build import Options, make_plan
 from pipetrace.partitioner.load import load_recording
-from pipetrace.partitioner.plan import Plan
+from pipetrace.partitioner.plan import Handler, Plan
 from pipetrace.partitioner.recording import Recording
 from pipetrace.rewriter.rewrite import rewrite
 from pipetrace.runner.launch import Running, start
@@ -101,7 +101,9 @@ def _use(suite: Suite, running: Running) -> Results:
 
 
 def _watchers(recording: Recording, plan: Plan, suite: Suite) -> tuple[str, ...]:
-    """Handlers in the text of the tests that worked for the tests, or for nobody that is known."""
+    """Handlers in the text of the tests that do not serve a request: these are given one, or an object that stands for
+    one, and run for nothing but requests.
+    """
     if suite.example:
         return ()
     text = {INSIDE, *suite.files}
@@ -117,10 +119,16 @@ def _watchers(recording: Recording, plan: Plan, suite: Suite) -> tuple[str, ...]
     places = {
         (recording.file_of(function.id), function.start): function.id for function in recording.functions.values()
     }
+
+    def serves(handler: Handler) -> bool:
+        if "http.request" in handler.arguments:
+            return True
+        stands = any(klass.startswith("instance:") for klass in handler.arguments)
+        return stands and places.get((handler.file, handler.start)) not in watching
+
     return tuple(
         handler.id for handler in plan.handlers
-        if (handler.file in text or handler.file.startswith(folders)) and "http.request" not in handler.arguments
-        and places.get((handler.file, handler.start)) in watching
+        if (handler.file in text or handler.file.startswith(folders)) and not serves(handler)
     )  # fmt: skip
 
 
@@ -156,7 +164,8 @@ def _run(suite: Suite, transport: Transport) -> Row:
             row.away = sum(away for _, away, _ in read_notes(running, out / "scratch").calls)
         finally:
             running.stop()
-    _compare(row, *results, after)
+    first, second = results
+    _compare(row, first, second, after)
     return row
 
 

@@ -11,7 +11,7 @@ const TIMEOUT_MS = 20000;
 const { files, first, runner } = JSON.parse(process.argv[2]);
 
 /** @param {any} error */
-const cut = (error) => String(error && error.stack).slice(0, 500);
+const cut = (error) => String((error && error.stack) || error).slice(0, 500);
 
 /** Tests of mocha. @returns {(told: (results: [string, string, string][]) => void) => void} */
 function mocha() {
@@ -66,7 +66,7 @@ function node() {
           if (data.nesting === 0) ended();
           else {
             const word = data.skip || data.todo ? 'skipped' : type === 'test:pass' ? 'passed' : 'failed';
-            results.push([`${file} ${data.nesting} ${data.name}`, word, word === 'failed' ? cut(data.details.error.cause ?? data.details.error) : '']);
+            results.push([`${file} ${data.nesting} ${data.name}`, word, word === 'failed' ? cut(data.details.error?.cause ?? data.details.error) : '']);
           }
         };
         real.describe(file, () => { for (const [define, args] of definitions) define(...args); });

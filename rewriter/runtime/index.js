@@ -121,17 +121,46 @@ class File {
   }
 }
 
-/** @type {Map<string, File>} */
-const files = new Map();
+/** A file whose text runs once more (taken out of `require.cache`, or imported with a query): stages have the first one's functions. */
+class Again extends File {
+  /** @param {string} _id @param {any} fn @param {string} [name] @returns {any} */
+  handler(_id, fn, name) {
+    return named(fn, name);
+  }
+
+  /** @param {string} _id @param {() => any[]} _captures @param {any} fn @param {string} [name] @returns {any} */
+  lifted(_id, _captures, fn, name) {
+    return named(fn, name);
+  }
+
+  /** @param {string} _id @param {() => Record<string, any>} _captured @param {any} fn @param {string} [name] @returns {any} */
+  twin(_id, _captured, fn, name) {
+    return named(fn, name);
+  }
+
+  factory() {}
+
+  /** @param {string} _id @param {Function} fn @returns {Function} */
+  kernel(_id, fn) {
+    return fn;
+  }
+
+  /** @template V @param {string} _name @param {() => V} make @returns {V} */
+  initial(_name, make) {
+    return make();
+  }
+
+  bindings() {}
+}
+
+/** Files whose text has run. @type {Set<string>} */
+const files = new Set();
 
 /** @param {string} path relative to the application @returns {File} */
 function file(path) {
-  let found = files.get(path);
-  if (!found) {
-    found = new File(path);
-    files.set(path, found);
-  }
-  return found;
+  if (files.has(path)) return new Again(path);
+  files.add(path);
+  return new File(path);
 }
 
 module.exports = { file };

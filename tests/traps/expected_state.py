@@ -23,6 +23,11 @@ TRAPS = {
         "function@14": "shares-state",
         "function@18": "shares-state",
     },
+    "loaded-twice": {
+        "loaded-part.js#sign": "moved",
+        "function@17": "shares-state",
+        "function@22": "shares-state",
+    },
     "secret": {
         "sign": "moved",
         "function@18": "shares-state",

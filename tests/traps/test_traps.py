@@ -34,6 +34,8 @@ CASES = [(application, trap) for application, traps in APPLICATIONS.items() for 
 
 
 def _id(app: Staged, trap: str, handler: str) -> str:
+    if "#" in handler:
+        return handler
     file = next(name for name in (f"{trap}.js", f"{trap}.mjs", f"{trap}.cjs") if (app.folder / "app" / name).is_file())
     return f"{file}#{handler}"
 

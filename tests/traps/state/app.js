@@ -9,7 +9,7 @@ app.disable('x-powered-by');
 for (const trap of ['lost-update', 'memoise', 'singleton', 'lazy-require', 'configured', 'secret', 'captures', 'late-capture', 'loops', 'atomic',
   'timers', 'emitters', 'async-storage', 'init-order', 'app-state', 'object-kept', 'counters-in-classes', 'closure-state', 'frozen-config', 'queue',
   'promise-cache', 'module-let', 'array-state', 'env', 'clock',
-  'partly-state', 'parallel', 'made-at-start']) {
+  'partly-state', 'parallel', 'made-at-start', 'loaded-twice']) {
   app.use(`/${trap}`, require(`./${trap}`));
 }
 app.locals.title = 'traps';

@@ -13,6 +13,7 @@ module.exports = {
   singleton: gets('/', '/', '/count'),
   'lazy-require': gets('/', '/'),
   configured: gets('/render', '/set/dark', '/render', '/set/light', '/render'),
+  'loaded-twice': gets('/both', '/second', '/both'),
   secret: gets('/sign/a', '/verify/a', '/sign/b', '/verify/b', '/age'),
   captures: gets('/greet', '/shout', '/factory', '/table'),
   'late-capture': gets('/before', '/while', '/by', '/hoisted'),

@@ -1,0 +1,5 @@
+'use strict';
+
+let loaded = 0;
+
+exports.next = () => (loaded += 1);
