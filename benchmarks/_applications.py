@@ -256,6 +256,59 @@ def _y_websocket(package: Path, cwd: Path) -> Started:
     return Started(("env", "HOST=127.0.0.1", f"PORT={port}", find_node(), server), cwd, load=load)
 
 
+def _stubby(package: Path, cwd: Path) -> Started:
+    items = [{"id": number, "name": f"item {number}"} for number in range(200)]
+    endpoints = [
+        {"request": {"url": "^/items$", "method": "GET"}, "response": {"status": 200, "body": items}},
+        {
+            "request": {"url": "^/items/([0-9]+)$"},
+            "response": {"body": "item <% url[1] %>", "headers": {"x-kind": "one"}},
+        },
+        {
+            "request": {"url": "^/search$", "query": {"q": "^a+$"}},
+            "response": {"status": 200, "body": "found <% query.q[0] %>"},
+        },
+        {
+            "request": {"url": "^/order$", "method": "POST", "json": '{"id": 7}'},
+            "response": {"status": 201, "body": "made"},
+        },
+        {"request": {"url": "^/page$"}, "response": {"status": 200, "file": "page.md"}},
+    ]
+    (cwd / "data.json").write_text(json.dumps(endpoints), encoding="utf-8")
+    shutil.copyfile(common.SHOP / "content" / "guide.md", cwd / "page.md")
+    argv = (find_node(), str(package / "bin" / "stubby"), "-d", "data.json", "-q", "-s", _free_port(),
+            "-a", _free_port(), "-t", _free_port(), "-l", "127.0.0.1")  # fmt: skip
+    requests = (
+        common.get("/items"),
+        common.get("/items/12"),
+        common.get("/search?q=aaa"),
+        _json("POST", "/order", {"id": 7}),
+        common.get("/page"),
+        common.get("/none"),
+    )
+    return Started(argv, cwd, requests)
+
+
+def _json_graphql_server(package: Path, cwd: Path) -> Started:
+    posts = [
+        {"id": number, "title": f"post {number}", "user_id": number % 9, "views": number * 7} for number in range(200)
+    ]
+    data = {"posts": posts, "users": [{"id": number, "name": f"user {number}"} for number in range(9)]}
+    (cwd / "data.json").write_text(json.dumps(data), encoding="utf-8")
+    argv = (find_node(), str(package / "bin" / "json-graphql-server.cjs"), "data.json", "--port", _free_port(),
+            "--host", "127.0.0.1")  # fmt: skip
+    queries = (
+        "{ allPosts { id title } }",
+        '{ allPosts(page: 1, perPage: 10, sortField: "views", sortOrder: "desc") { title User { name } } }',
+        '{ allPosts(filter: { q: "post 1" }) { id } _allPostsMeta { count } }',
+        "{ User(id: 3) { name Posts { title views } } }",
+        'mutation { updatePost(id: 5, title: "changed") { id title } }',
+        "{ nothing }",
+    )
+    requests = tuple(_json("POST", "/", {"query": query}) for query in queries)
+    return Started(argv, cwd, requests)
+
+
 APPLICATIONS = (
     Application("example", "", _example),
     Application("markserv", common.MARKSERV[1], _markserv),
@@ -276,6 +329,8 @@ APPLICATIONS = (
     Application("local-web-server", "5.4.0", _local_web_server),
     Application("mockserver", "3.1.1", _mockserver),
     Application("y-websocket", "1.5.4", _y_websocket),
+    Application("stubby", "5.1.1", _stubby),
+    Application("json-graphql-server", "3.3.2", _json_graphql_server),
 )
 
 
