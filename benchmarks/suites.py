@@ -212,11 +212,11 @@ def _text(rows: list[Row]) -> str:
     threads = [row for row in done if row.transport == "threads"]
     return (
         "# Own tests of applications and packages\n\n"
-        f"Made by `python -m benchmarks.suites`; Node {known['node']}. The tests that express ships for its example "
-        "applications, and the suites of packages that serve requests, run with the original and with the staged "
-        "program, in which every handler is moved that may move, whatever it gains. *passed* counts tests that pass in "
-        "two runs of the original; *unsteady* ones differ between these and are left out. *handlers* are those that "
-        "ran after initialisation, without those of the tests themselves.\n\n"
+        f"Made by `python -m benchmarks.suites`; Node {known['node']}. Own tests of example applications and of "
+        "packages that serve requests, run with the original and with the staged program, in which every handler is "
+        "moved that may move, whatever it gains. *passed* counts tests that pass in two runs of the original; "
+        "*unsteady* ones differ between these and are left out. *handlers* are those that ran after initialisation, "
+        "without those of the tests themselves.\n\n"
         f"On threads {sum(row.staged for row in threads)} of {sum(row.passed for row in threads)} passes are kept, "
         f"with {sum(row.moved for row in threads)} of {sum(row.found for row in threads)} handlers moved.\n\n"
         f"{_table(rows)}\n"
