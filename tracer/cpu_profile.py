@@ -23,7 +23,9 @@ _WRITING = _AGENT + "spool.js"
 _COLLECTOR = "(garbage collector)"
 _IDLE = frozenset({"(idle)", "(root)", "(program)"})
 _TELLING_US = 1_000_000
-"""Shorter CPU times tell nothing about shares."""
+"""Shorter CPU times tell nothing about the agent's share."""
+_ENOUGH_US = 500_000
+"""For the share of what runs outside of handlers: without it, plans promise far more than they keep."""
 _WARM_NS = 3_000_000_000
 """After so long most code is compiled, and the share of what runs once is small."""
 
@@ -107,7 +109,7 @@ class CpuProfile:
         """
         for since in (since_ns + _WARM_NS, since_ns):
             outside, inside = _since(self._outside_us, since), _since(self._application_us, since)
-            if inside + outside >= _TELLING_US and inside > 0:
+            if inside + outside >= _ENOUGH_US and inside > 0:
                 return round(outside / (inside + outside), 4)
         return None
 
