@@ -10,6 +10,8 @@ from pipetrace.partitioner.scaling import limit_of
 from pipetrace.partitioner.solve import Solution
 
 _OTHER_PROCESSES = 0.3
+_MOSTLY = 0.3
+"""A library's share of all CPU from which it is worth a look of its own."""
 
 
 def diagnosis(analysis: Analysis, problem: Problem, solution: Solution) -> str:
@@ -74,10 +76,10 @@ def _nothing(analysis: Analysis, problem: Problem, solution: Solution) -> str:
         )
     requests = graph.requests
     if requests and problem.base_us > graph.cpu_us:
-        return (
-            f"Nothing to gain: a request takes about {milliseconds(problem.base_us / requests)} in Node and "
-            f"the framework, and {milliseconds(graph.cpu_us / requests)} in handlers."
-        )
+        outside = problem.base_us / problem.total_us
+        share = percent(outside) if outside < 0.99 else "more than 99 %"
+        more = _heaviest(analysis, problem)
+        return f"Nothing to gain: {share} of the CPU is in Node and libraries, outside of handlers{more}."
     heavy = {unit for unit in graph.units if analysis.is_heavy(unit)}
     free = {unit for unit in heavy if analysis.mobilities[unit].movable and not analysis.ties_of.get(unit)}
     staying = [cell for cell in graph.cells if free.isdisjoint(cell.path)]
@@ -96,3 +98,12 @@ def _nothing(analysis: Analysis, problem: Problem, solution: Solution) -> str:
     shared = [item for item in analysis.ties_of.get(busiest.function, ()) if item.klass == "state"]
     more = f" and uses {shared[0].label}, which is state" if shared else ""
     return f"Nothing to gain: {part}; the busiest, {name}, takes {mean}{more}."
+
+
+def _heaviest(analysis: Analysis, problem: Problem) -> str:
+    """What to do where one library does most of the work after its caller has returned."""
+    name, spent_us = next(iter(analysis.graph.libraries.items()), ("", 0.0))
+    share = spent_us / problem.total_us
+    if share < _MOSTLY:
+        return ""
+    return f"; {name} alone takes {percent(share)}, called back by Node (record --include node_modules/{name} shows it)"

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipetrace.partitioner.outside import outside_work
 from pipetrace.partitioner.recording import CALL, HANDLER, INIT, NONE, RESUME, Bools, Floats, Ints, Recording
 
 Path = tuple[int, ...]
@@ -70,6 +71,8 @@ class Graph:
     """CPU of all handlers after initialisation."""
     outside_us: float
     """CPU of Node and of libraries outside of them, as far as the recording tells; 0 where it was too short."""
+    libraries: Mapping[str, float]
+    """Of that, what libraries took that no handler can be told for, in microseconds, dearest first."""
     index: Mapping[int, int]
     """Index of an invocation by its id."""
 
@@ -90,6 +93,8 @@ def build_graph(recording: Recording) -> Graph:
     paths, path_of, root_of, outer_of = _paths(recording, index, init)
     cpu = _estimated_cpu(recording, path_of)
     steady = ~np.isin(rows.chain, np.fromiter(init, dtype=np.int64, count=len(init))) & (rows.kind != INIT)
+    outside = outside_work(recording, float(cpu[steady].sum()), steady)
+    cpu = cpu + outside.given
     enters = steady & ((rows.kind == HANDLER) | (rows.kind == CALL)) & (root_of == np.arange(len(rows)))
     used = np.unique(path_of)
     number_of = np.full(len(paths), -1, dtype=np.int64)
@@ -106,13 +111,10 @@ def build_graph(recording: Recording) -> Graph:
         init=init,
         requests=sum(1 for chain in recording.chains.values() if chain.kind == "http"),
         cpu_us=float(total.sum()),
-        outside_us=_outside_us(recording.meta.get("outside_share"), float(total.sum())),
+        outside_us=outside.rest_us,
+        libraries=outside.libraries,
         index=index,
     )
-
-
-def _outside_us(share: float | None, handlers_us: float) -> float:
-    return handlers_us * share / (1.0 - share) if share is not None and share < 1.0 else 0.0
 
 
 def _init_chains(recording: Recording) -> set[int]:

@@ -193,6 +193,7 @@ def _captures(query: Query) -> dict[int, tuple[Capture, ...]]:
             nondeterministic=_bool(row["nondeterministic_init"]),
             init_kind=row["init_kind"] or "none",
             home=(_int(row["home_function_id"]), name) if isinstance(name := row.get("home_name"), str) else None,
+            library=row.get("library") or "",
         ),
     )
 

@@ -101,6 +101,8 @@ class Capture:
     init_kind: str = "none"
     home: tuple[int, str] | None = None
     """Module and name of the variable in another file that an imported name stands for; '' is any of that module."""
+    library: str = ""
+    """The package that the name was imported from."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,9 @@ def _entry_limit(analysis: Analysis, problem: Problem, solution: Solution) -> st
     if solution.loads.messages > max(handlers, base):
         return f"messages take {percent(solution.loads.messages)} of the original's time there"
     if base > handlers:
-        return f"Node and libraries take {percent(base)} of the original's time there, outside of handlers"
+        named = [f"{name} {percent(us / total)}" for name, us in analysis.graph.libraries.items()]
+        most = f" ({listed(named, most=3)})" if named else ""
+        return f"Node and libraries{most} take {percent(base)} of the original's time there, outside of handlers"
     return phrase(analysis, found[0]) if found else "nothing is left to move"
 
 

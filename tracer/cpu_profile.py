@@ -26,6 +26,9 @@ _TELLING_US = 1_000_000
 """Shorter CPU times tell nothing about the agent's share."""
 _ENOUGH_US = 500_000
 """For the share of what runs outside of handlers: without it, plans promise far more than they keep."""
+_MOST = 0.999
+"""Where no function of the application was met at all, it ran all the same."""
+_WORTH_NAMING = 0.05
 _WARM_NS = 3_000_000_000
 """After so long most code is compiled, and the share of what runs once is small."""
 
@@ -47,6 +50,18 @@ class HotRow:
     samples: int
 
 
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What ran under no function of the application."""
+
+    share: float
+    """Of all CPU time."""
+    libraries: dict[str, float]
+    """Of that, as shares of all CPU time too: by the package that the event loop called, dearest first."""
+    seconds: float
+    """Time of it in all, at most: while others had the core, it counts on."""
+
+
 class CpuProfile:
     """Profiles of one or several processes; ``add`` may be called from any thread."""
 
@@ -61,6 +76,8 @@ class CpuProfile:
         """Of the rest: time in functions of the application and in what they call."""
         self._outside_us: dict[int, float] = defaultdict(float)
         """Of the rest: time in which none of them was on the stack, without the garbage collector's."""
+        self._libraries_us: dict[str, dict[int, float]] = defaultdict(lambda: defaultdict(float))
+        """Of that: by the package whose function stands lowest on the stack."""
         self.is_application: Callable[[str], bool] = lambda path: False
         """Tells whether the text of a path is the application's."""
         self.waiting_us = 0.0
@@ -81,8 +98,9 @@ class CpuProfile:
                 own_us[node] += weight * max(delta, 0)
                 hits[node] += 1
             kinds: dict[int, str] = {}
+            packages: dict[int, str] = {}
             for node in profile["nodes"][:1]:
-                self._walk(nodes, node["id"], own_us, hits, kinds)
+                self._walk(nodes, node["id"], own_us, hits, kinds, packages)
             at = started_ns // 1000 + (deltas[0] if deltas else 0)
             for node, delta in zip(samples, [*deltas[1:], 0], strict=True):
                 kind = kinds.get(node)
@@ -93,6 +111,8 @@ class CpuProfile:
                     times = self._times_of(kind)
                     if times is not None:
                         times[at // 100_000] += weight * max(delta, 0)
+                    if node in packages and kind == "outside":
+                        self._libraries_us[packages[node]][at // 100_000] += weight * max(delta, 0)
                 at += delta
 
     def agent_share(self, since_ns: int) -> float | None:
@@ -100,8 +120,8 @@ class CpuProfile:
         busy, agent = _since(self._busy_us, since_ns), _since(self._agent_us, since_ns)
         return agent / busy if busy >= _TELLING_US else None
 
-    def outside_share(self, since_ns: int) -> float | None:
-        """Return the share of the CPU time since a moment in which no function of the application was on the stack.
+    def outside(self, since_ns: int) -> Outside | None:
+        """Return what ran since a moment while no function of the application was on the stack.
 
         That is what Node and libraries do for its requests before and after its handlers. Neither the agent's time
         counts nor the collector's, which serves both. Where the first seconds can be left out, they are: code that
@@ -109,9 +129,27 @@ class CpuProfile:
         """
         for since in (since_ns + _WARM_NS, since_ns):
             outside, inside = _since(self._outside_us, since), _since(self._application_us, since)
-            if inside + outside >= _ENOUGH_US and inside > 0:
-                return round(outside / (inside + outside), 4)
+            total = inside + outside
+            if total >= _ENOUGH_US:
+                shares = {name: round(_since(us, since) / total, 4) for name, us in self._libraries_us.items()}
+                named = sorted(shares.items(), key=lambda entry: (-entry[1], entry[0]))
+                return Outside(
+                    round(min(outside / total, _MOST), 4),
+                    {name: share for name, share in named if share >= _WORTH_NAMING},
+                    round(_since(self._outside_us, since_ns) / 1e6, 3),
+                )
         return None
+
+    def entries(self, since_ns: int) -> dict[str, Any]:
+        """Return what a trace's description says of `outside`."""
+        outside = self.outside(since_ns)
+        if outside is None:
+            return {"outside_share": None, "outside_libraries": {}, "outside_s": None}
+        return {
+            "outside_share": outside.share,
+            "outside_libraries": outside.libraries,
+            "outside_s": outside.seconds,
+        }
 
     def hot(self, files: Sequence[LoadedFile], app_root: Path) -> list[HotRow]:
         """Return the time of each function of the application, the hottest first."""
@@ -140,10 +178,12 @@ class CpuProfile:
         own_us: Mapping[int, float],
         hits: Mapping[int, int],
         kinds: dict[int, str],
+        packages: dict[int, str],
     ) -> None:
         """Sum up a tree; `kinds` receives what each node is, nothing where idle.
 
-        That is waiting, agent, writing, collector, application or outside.
+        That is waiting, agent, writing, collector, application or outside. `packages` receives the library whose
+        function stands lowest on the stack.
         """
         below: dict[int, float] = {}
         order, stack = [], [root]
@@ -154,9 +194,9 @@ class CpuProfile:
         for node in reversed(order):
             below[node] = own_us.get(node, 0.0) + sum(below[child] for child in nodes[node].get("children", ()))
         # The frames above each node, so that recursion counts once in the total.
-        pending: list[tuple[int, frozenset[Frame], str, bool]] = [(root, frozenset(), "", False)]
+        pending: list[tuple[int, frozenset[Frame], str, bool, str]] = [(root, frozenset(), "", False, "")]
         while pending:
-            node, above, inside, application = pending.pop()
+            node, above, inside, application, package = pending.pop()
             frame = _frame(nodes[node]["callFrame"])
             spent = own_us.get(node, 0.0)
             if frame[0].startswith(_AGENT):
@@ -167,6 +207,9 @@ class CpuProfile:
             elif inside == "agent":
                 inside = ""  # what a probe was put around: a call of the application, a module's evaluation
             application = application or (frame[0] != "" and self.is_application(frame[0]))
+            package = package or _package(frame[0])
+            if package:
+                packages[node] = package
             if inside or frame[3] not in _IDLE:
                 own = "collector" if frame[3] == _COLLECTOR else "application" if application else "outside"
                 kinds[node] = inside or own
@@ -177,7 +220,7 @@ class CpuProfile:
                 if frame not in above:
                     summed.total_us += below[node]
                     above |= {frame}
-            pending.extend((child, above, inside, application) for child in nodes[node].get("children", ()))
+            pending.extend((child, above, inside, application, package) for child in nodes[node].get("children", ()))
 
 
 def _since(times: Mapping[int, float], since_ns: int) -> float:
@@ -190,6 +233,15 @@ def _frame(call: Mapping[str, Any]) -> Frame:
     url = call.get("url", "")
     path = unquote(urlparse(url).path) if url.startswith("file:") else url
     return path, call.get("lineNumber", -1), call.get("columnNumber", -1), call.get("functionName", "")
+
+
+def _package(path: str) -> str:
+    """Name of the package that a file belongs to, as far as its path tells; empty for others."""
+    _, found, inside = path.rpartition("/node_modules/")
+    if not found:
+        return ""
+    scope, _, rest = inside.partition("/")
+    return f"{scope}/{rest.partition('/')[0]}" if scope.startswith("@") else scope
 
 
 def _places(file: LoadedFile) -> dict[tuple[int, int], int]:

@@ -176,7 +176,7 @@ def _write(
         "load_exit_code": following.load_status,
         "listeners": listener_entries(listeners, ids),
         "overhead": _overhead(following, candidate, spool, inspected),
-        "outside_share": candidate.profile.outside_share(spool.init_end_ns or 0),
+        **candidate.profile.entries(spool.init_end_ns or 0),
     }
     mapped = map_files(transformer.files, app_root, claim.node)
     unmapped = [*transformer.unmapped, *mapped.unusable]

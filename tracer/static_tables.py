@@ -149,6 +149,7 @@ def static_tables(files: Sequence[LoadedFile]) -> dict[str, dict[str, list[Any]]
         if file.static is None:
             continue
         base = file.function_base
+        packages = {one.name: package_of(one.specifier) for one in file.static.imports}
         homes = {one.name: _home(by_path, file.path, one.specifier, one.source, 8) for one in file.static.imports}
         for index, row in enumerate(file.static.functions):
             parent = row["parent"]
@@ -160,7 +161,8 @@ def static_tables(files: Sequence[LoadedFile]) -> dict[str, dict[str, list[Any]]
             rest = {name: value for name, value in row.items() if name not in ("function", "scope")}
             ids = {"function_id": base + row["function"], "scope_function_id": base + row["scope"]}
             module, name = (homes.get(row["name"]) if row["module_level"] else None) or (None, None)
-            tables["capture"].append({**ids, **rest, "home_function_id": module, "home_name": name})
+            library = packages.get(row["name"], "") if row["module_level"] else ""
+            tables["capture"].append({**ids, **rest, "home_function_id": module, "home_name": name, "library": library})
         tables["static_call"] += [
             {"caller_id": base + caller, "callee_id": base + callee} for caller, callee in file.static.calls
         ]
@@ -318,6 +320,14 @@ def _resolve(by_path: Mapping[str, LoadedFile], importer: str, specifier: str) -
     path = posixpath.normpath(posixpath.join(posixpath.dirname(importer), specifier))
     candidates = [path + suffix for suffix in _SUFFIXES] if path != "." else ["index.js"]
     return next((by_path[candidate] for candidate in candidates if candidate in by_path), None)
+
+
+def package_of(specifier: str) -> str:
+    """Name of the package that a module specifier asks for; empty for files and for Node's own modules."""
+    if specifier.startswith((".", "/", "#", "node:", "file:")):
+        return ""
+    scope, _, rest = specifier.partition("/")
+    return f"{scope}/{rest.partition('/')[0]}" if scope.startswith("@") else scope
 
 
 def _columns(rows: Iterable[dict[str, Any]]) -> dict[str, list[Any]]:

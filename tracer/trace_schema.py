@@ -72,6 +72,7 @@ SCHEMA: dict[str, Columns] = {
         ("init_kind", "VARCHAR"),
         ("home_function_id", "INTEGER"),
         ("home_name", "VARCHAR"),
+        ("library", "VARCHAR"),
     ),
     "static_call": (("caller_id", "INTEGER"), ("callee_id", "INTEGER")),
     "invocation": (

@@ -242,7 +242,7 @@ class Drawing:
                     "scope_function_id": [c.scope for _, c in captures],
                     **{
                         name: [getattr(c, name) for _, c in captures]
-                        for name in ("name", "module_level", "kind", "reads", "writes", "reassigned", "init_kind")
+                        for name in ("name", "module_level", "kind", "reads", "writes", "reassigned", "init_kind", "library")
                     },
                     "declaration_line": [c.line for _, c in captures],
                     "nondeterministic_init": [c.nondeterministic for _, c in captures],

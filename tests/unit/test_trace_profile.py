@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipetrace.tracer import cpu_profile
-from pipetrace.tracer.cpu_profile import CpuProfile
+from pipetrace.tracer.cpu_profile import CpuProfile, Outside
 from pipetrace.tracer.static_tables import LoadedFile, StaticFile
 
 ROOT = Path("/app")
@@ -149,14 +149,21 @@ def test_what_runs_under_no_function_of_the_application_is_outside() -> None:
     summed = _outside()
     # Inside: 2, 3, 9. Outside: 4, 7. Neither: the agent's 8, the collector, idle.
     summed.add(profile(*OUTSIDE, samples=[2, 3, 3, 9, 4, 7, 8, 5, 5, 6, 6], each_us=300_000), 10**12)
-    assert summed.outside_share(10**12 - 10**9) == 0.3333
+    assert summed.outside(10**12 - 10**9) == Outside(0.3333, {"router": 0.1667}, 0.6)
 
 
 def test_the_first_seconds_are_left_out_where_enough_follows() -> None:
     summed = _outside()
     summed.add(profile(*OUTSIDE, samples=[4, 2, 6], each_us=200_000), 10**12)
-    assert summed.outside_share(10**12 - 10**9) is None
+    assert summed.outside(10**12 - 10**9) is None
     summed.add(profile(*OUTSIDE, samples=[2] * 4, each_us=100_000), 10**12 + 10**9)
-    assert summed.outside_share(10**12 - 10**9) == 0.2857
+    assert summed.outside(10**12 - 10**9) == Outside(0.2857, {"router": 0.2857}, 0.2)
     summed.add(profile(*OUTSIDE, samples=[2, 2, 3, 4, 6], each_us=500_000), 10**12 + 5 * 10**9)
-    assert summed.outside_share(10**12 - 10**9) == 0.25
+    assert summed.outside(10**12 - 10**9) == Outside(0.25, {"router": 0.25}, 0.7)
+
+
+def test_an_application_that_was_never_met_ran_all_the_same() -> None:
+    summed = _outside()
+    nodes = (node(1, [2], "(root)"), node(2, [3], "m", "/app/node_modules/@a/b/x.js", 0, 3), node(3, [], "s", "node:fs"))
+    summed.add(profile(*nodes, samples=[2, 3, 3, 3], each_us=300_000), 10**12)
+    assert summed.outside(10**12 - 10**9) == Outside(0.999, {"@a/b": 1.0}, 0.9)
