@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import socket
 import statistics
 import sys
@@ -22,6 +21,7 @@ import applications
 from pipetrace.errors import PipetraceError
 from pipetrace.partitioner.plan import load_plan
 from pipetrace.rewriter.rewrite import rewrite
+from pipetrace.runner.launch import Running
 from pipetrace.runner.measure import Group, measure
 from pipetrace.runner.staged import load_staged
 from pipetrace.runner.stages import start_staged
@@ -33,20 +33,17 @@ CONNECTIONS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
-    """One application."""
+class Turns:
+    """CPU ms of all threads for a request, in the turns of one start: with guards, without, and without once more."""
 
-    name: str
-    lines: int
-    """That have guards."""
-    guarded_ms: float
-    bare_ms: float
-    """CPU of all threads for a request, with guards and without; medians."""
-    percent: float
-    """What guards add: the median over pairs of turns."""
-    low: float
-    high: float
-    """Between these the true median lies with 95 % certainty."""
+    guarded: tuple[float, ...]
+    bare: tuple[float, ...]
+    again: tuple[float, ...]
+
+    def percent(self, variant: str) -> float:
+        """What a variant takes more than the one without guards: the median over turns of the same round."""
+        pairs = zip(getattr(self, variant), self.bare, strict=True)
+        return statistics.median(100 * (more / less - 1) for more, less in pairs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,31 +78,37 @@ def stage(case: tuple[str, str, bytes], folder: Path) -> Trees:
     return Trees(f"{name} ({choice})", folder / "guarded", folder / "bare", steady, lines)
 
 
-def cost(trees: Trees, scratch: Path, rounds: int, duration_s: float, warmup_s: float) -> Cost:
-    """Load both by turns."""
+def turns(trees: Trees, scratch: Path, rounds: int, duration_s: float, warmup_s: float) -> Turns:
+    """Start three variants and load them by turns."""
     group = [Group("load", trees.requests, CONNECTIONS)]
+    variants: dict[str, Running] = {}
     with contextlib.ExitStack() as stack:
-        guarded = start_staged(load_staged(trees.guarded), Transport("threads"), scratch / "with-guards")
-        stack.callback(guarded.stop)
-        # An application that is told its port cannot run twice with the same words.
-        told, taken = load_staged(trees.bare), guarded.port(None)
-        words = [_free_port() if taken and word == str(taken[1]) else word for word in told.arguments]
-        bare = start_staged(told, Transport("threads"), scratch / "without", arguments=words)
-        stack.callback(bare.stop)
-        for running in (guarded, bare):
-            measure(running, group, duration_s=warmup_s, warmup_s=0.0)
-        pairs = []
+        for name, tree in (("guarded", trees.guarded), ("bare", trees.bare), ("again", trees.bare)):
+            staged = load_staged(tree)
+            words: list[str] | None = None
+            if variants:
+                # An application that is told its port cannot run twice with the same words.
+                taken = variants["guarded"].port(None)
+                words = [_free_port() if taken and word == str(taken[1]) else word for word in staged.arguments]
+            variants[name] = start_staged(staged, Transport("threads"), scratch / name, arguments=words)
+            stack.callback(variants[name].stop)
+            measure(variants[name], group, duration_s=warmup_s, warmup_s=0.0)
+        found: dict[str, list[float]] = {name: [] for name in variants}
         for number in range(rounds):
-            found = {}
-            for first in (number % 2 == 0, number % 2 == 1):
-                figures = measure(guarded if first else bare, group, duration_s=duration_s, warmup_s=0.0)
-                found[first] = figures.cpu_ms_per_request or 0.0
-            pairs.append((found[True], found[False]))
-    percents = sorted(100 * (more / less - 1) for more, less in pairs)
-    # Ranks of a binomial distribution: no other is assumed.
-    rank = max(0, int(rounds / 2 - 0.98 * math.sqrt(rounds)))
-    more, less = (statistics.median(values) for values in zip(*pairs, strict=True))
-    return Cost(trees.name, trees.lines, more, less, statistics.median(percents), percents[rank], percents[-1 - rank])
+            names = list(variants)
+            for name in names[number % 3 :] + names[: number % 3]:
+                figures = measure(variants[name], group, duration_s=duration_s, warmup_s=0.0)
+                found[name].append(figures.cpu_ms_per_request or 0.0)
+    return Turns(*(tuple(found[name]) for name in ("guarded", "bare", "again")))
+
+
+def row(trees: Trees, starts: list[Turns]) -> tuple[str, ...]:
+    """The cells of an application."""
+    cells = [trees.name, str(trees.lines), f"{statistics.median(ms for one in starts for ms in one.bare):.2f}"]
+    for variant in ("guarded", "again"):
+        percents = sorted(one.percent(variant) for one in starts)
+        cells.append(f"{statistics.median(percents):+.1f} % ({percents[0]:+.1f} to {percents[-1]:+.1f})")
+    return tuple(cells)
 
 
 def _free_port() -> str:
@@ -115,39 +118,45 @@ def _free_port() -> str:
 
 
 @click.command()
-@click.option("--duration", default=0.8, show_default=True, help="Seconds of each turn.")
-@click.option("--warmup", default=6.0, show_default=True, help="Seconds of load before the first turn.")
-@click.option("--rounds", default=40, show_default=True)
+@click.option("--duration", default=0.6, show_default=True, help="Seconds of each turn.")
+@click.option("--warmup", default=4.0, show_default=True, help="Seconds of load before the first turn.")
+@click.option("--rounds", default=9, show_default=True, help="Turns of each variant after each start.")
+@click.option("--starts", default=5, show_default=True)
 @click.option("--app", "names", multiple=True, help="Only this application (repeatable).")
 @click.option("--anyway", is_flag=True, help="Measure on a machine that is not quiet.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("benchmark-results"), show_default=True)
-def main(duration: float, warmup: float, rounds: int, names: tuple[str, ...], anyway: bool, output: Path) -> None:
+def main(
+    duration: float, warmup: float, rounds: int, starts: int, names: tuple[str, ...], anyway: bool, output: Path
+) -> None:
     """Measure the CPU that guards take."""
     busy = common.check_quiet(anyway)
-    costs = []
+    rows = []
     for case in CASES:
         if names and case[0] not in names:
             continue
         with tempfile.TemporaryDirectory(prefix="pipetrace-guards-") as folder:
             place = Path(folder).resolve()
-            costs.append(cost(stage(case, place), place, rounds, duration, warmup))
-        click.echo(f"{costs[-1].name}: {costs[-1].percent:+.1f} %", err=True)
-    rows = [
-        (cost.name, str(cost.lines), f"{cost.bare_ms:.3f}", f"{cost.guarded_ms:.3f}", f"{cost.percent:+.1f} %",
-         f"{cost.low:+.1f} to {cost.high:+.1f} %")
-        for cost in costs
-    ]  # fmt: skip
-    headings = ("application", "lines with guards", "CPU ms a request without", "with", "difference", "95 % interval")
-    text = (
-        "# What guards cost\n\n"
-        f"{rounds} pairs of turns of {duration:g} s, {CONNECTIONS} clients, on threads; CPU is that of all threads. "
-        f"Node {common.environment()['node']}, {time.strftime('%Y-%m-%d')}. "
-        f"{f'The machine was not quiet: {chr(44).join(busy)}.' if busy else 'Nothing else ran on the machine.'}\n\n"
-        f"{common.markdown_table(headings, rows)}\n"
-    )
+            trees = stage(case, place)
+            found = [turns(trees, place / str(number), rounds, duration, warmup) for number in range(starts)]
+        rows.append(row(trees, found))
+        click.echo(" ".join(rows[-1]), err=True)
+    text = report(rows, f"{starts} starts, {rounds} turns of {duration:g} s after each", busy)
     click.echo(text)
     data = {"benchmark": "guards", "environment": common.environment(), "busy": busy, "rows": rows}
     common.write(output, "guards", text, data)
+
+
+def report(rows: list[tuple[str, ...]], how: str, busy: list[str]) -> str:
+    """The table and how it was made."""
+    headings = ("application", "lines with guards", "ms of CPU a request", "guards add", "without guards, once more")
+    quiet = f"The machine was not quiet: {', '.join(busy)}." if busy else "Nothing else ran on the machine."
+    return (
+        "# What guards cost\n\n"
+        f"{how}, {CONNECTIONS} clients, on threads; CPU is that of all threads. In parentheses the least and the most "
+        "of the starts; the last column compares two processes without guards: so much is chance. "
+        f"Node {common.environment()['node']}, {time.strftime('%Y-%m-%d')}. {quiet}\n\n"
+        f"{common.markdown_table(headings, rows)}\n"
+    )
 
 
 if __name__ == "__main__":
