@@ -14,9 +14,13 @@ const violations = require('./violations.js');
 /** @typedef {import('./errors.js').PipetraceViolation | import('./errors.js').PipetraceUnavailable} OwnError */
 
 const FEW = 64;
-/** Whose request code belongs to. It costs every promise a little, so it begins with the first error. @type {AsyncLocalStorage<Response>} */
+/**
+ * Whose request code belongs to. Before Node 24 it costs every promise a little, so it begins with the first error there,
+ * unless it was asked for: of several open requests the first error's is not known then.
+ * @type {AsyncLocalStorage<Response>}
+ */
 const requests = new AsyncLocalStorage();
-let following = false;
+let following = process.env.PIPETRACE_FOLLOW === '1' || Number.parseInt(process.versions.node, 10) >= 24;
 /** Responses that may not be over yet. @type {Set<Response>} */
 const open = new Set();
 let limit = FEW;

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 import traceback
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from pipetrace.runner.transport import Transport, open_transport
 from tests.differential.programs import make_program
 from tests.differential.shrink import shrink
 from tests.differential.tree import Program, save_program
-from tests.differential.trial import Failure, Outcome, Setting, try_programs
+from tests.differential.trial import COUNTED, TALLIES, Failure, Outcome, Setting, try_programs
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,8 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.differential", description=__doc__)
     parser.add_argument("--count", type=int, default=100, help="how many programs (default 100)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the first; the others follow (default 0)")
-    parser.add_argument("--batch", type=int, default=10, help="programs in one process (default 10)")
-    parser.add_argument("--nats", type=int, default=10, metavar="N", help="every Nth batch over NATS (0 = none)")
+    parser.add_argument("--batch", type=int, default=25, help="programs in one process (default 25)")
+    parser.add_argument("--nats", type=int, default=7, metavar="N", help="every Nth batch over NATS (default 7; 0 = none)")
     parser.add_argument("--move", choices=["mixed", "all", "some", "gain", "kernels"], default="mixed")
     parser.add_argument("--out", type=Path, default=Path("differential"), help="directory for summary and failures")
     parser.add_argument("--shrink", type=int, default=25, metavar="ROUNDS", help="rounds of shrinking (0 = none)")
@@ -82,8 +83,8 @@ def _batch(first: int, count: int, setting: Setting, given: argparse.Namespace, 
     row = {
         "first": first, "programs": outcome.programs, "move": setting.move, "transport": setting.transport.address.partition(":")[0],
         "failed": [failure.program.seed for failure in confirmed], "seconds": round(time.monotonic() - begun, 1),
-        "refusals": dict(outcome.refusals),
-        **{name: getattr(outcome, name) for name in ("found", "moved", "calls", "here", "compared", "varied", "violations")},
+        **{name: dict(getattr(outcome, name)) for name in TALLIES},
+        **{name: getattr(outcome, name) for name in COUNTED},
     }  # fmt: skip
     with journal.open("a", encoding="utf-8") as file:
         file.write(json.dumps(row) + "\n")
@@ -146,21 +147,31 @@ def _one(given: argparse.Namespace) -> int:
 def summary(journal: Path) -> str:
     """What all batches of a journal came to."""
     rows = [json.loads(line) for line in journal.read_text().splitlines()]
-    total = {name: sum(row[name] for row in rows) for name in ("programs", "found", "moved", "calls", "here", "compared", "varied", "violations")}
-    refusals: dict[str, int] = {}
+    total = {name: sum(row[name] for row in rows) for name in ("programs", *COUNTED)}
+    tally = {name: Counter[str]() for name in TALLIES}
     for row in rows:
-        for cause, count in row["refusals"].items():
-            refusals[cause] = refusals.get(cause, 0) + count
+        for name in TALLIES:
+            tally[name].update(row[name])
     failed = sorted(seed for row in rows for seed in row["failed"])
-    causes = ", ".join(f"{cause} {count}" for cause, count in sorted(refusals.items(), key=lambda entry: -entry[1]))
+    plans = Counter[str]()
+    for row in rows:
+        plans[f"{row['move']} ({row['transport']})"] += row["programs"]
+    made = ", ".join(f"{mark} {tally['made_moved'][mark]} of {count}" for mark, count in sorted(tally["made"].items()))
     return (
         f"{total['programs']} programs, {len(failed)} with a difference{f' (seeds {failed})' if failed else ''}\n"
-        f"{total['found']} handlers found, {total['moved']} moved; {total['calls']} calls ran on stages, "
-        f"{total['here']} of moved handlers on the entry\n"
+        f"by plan and transport: {_counts(plans)}\n"
+        f"{total['found']} handlers found, {total['moved']} moved ({_counts(tally['forms'])}); "
+        f"{total['calls']} calls ran on stages, {total['here']} of moved handlers on the entry\n"
+        f"of what the generator made, moved by itself or with what is around it: {made}\n"
         f"{total['compared']} answers compared, {total['varied']} left out since the original varies, "
-        f"{total['violations']} refused as violations on paths that were not recorded\n"
-        f"kept: {causes}"
+        f"{total['violations']} refused as violations on paths that were not recorded or after such; "
+        f"{total['again']} compared once more without those requests\n"
+        f"kept: {_counts(tally['refusals'])}"
     )
+
+
+def _counts(counter: Counter[str]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counter.most_common())
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import cast
 
 from tests.differential.tree import Ask, Program
 
-_WAIT_S = 60.0
+_WAIT_S = 150.0
 _TOGETHER = 3
 
 
@@ -22,7 +22,7 @@ class Answer:
     headers: tuple[str, ...] = ()
     body: bytes = b""
     end: str = "complete"
-    """complete | cut | late | refused"""
+    """complete | left | cut | late | refused"""
 
     @property
     def code(self) -> int:
@@ -37,19 +37,11 @@ Answers = dict[int, Answer]
 STATE, STATE_AFTER, STATE_LAST = -1, -2, -3
 
 
-async def use(program: Program, ports: dict[str, int], *, recorded_only: bool, skip: frozenset[int] = frozenset()) -> Answers:
-    """Send a program everything that its clients send, and ask for its state after each phase."""
-    asks = [
-        (number, ask)
-        for number, ask in enumerate(program.asks)
-        if number not in skip and (ask.recorded or not recorded_only)
-    ]
-    answers: Answers = {}
-    in_order = [(n, a) for n, a in asks if a.phase == "in order"]
-    together = [(n, a) for n, a in asks if a.phase == "together"]
-    unseen = [(n, a) for n, a in asks if a.phase == "unseen"]
-    await _one_client(in_order, ports, answers)
+async def use_recorded(program: Program, ports: dict[str, int], answers: Answers) -> None:
+    """Send a program what the recording sees, and ask for its state after each phase."""
+    await _one_client(_of_phase(program, "in order"), ports, answers)
     await _ask_state(ports, answers, STATE)
+    together = _of_phase(program, "together")
     if program.notes.get("commutative"):
         clients = [together[start::_TOGETHER] for start in range(_TOGETHER)]
         await asyncio.gather(
@@ -58,10 +50,18 @@ async def use(program: Program, ports: dict[str, int], *, recorded_only: bool, s
     else:
         await _one_client(together, ports, answers)
     await _ask_state(ports, answers, STATE_AFTER)
+
+
+async def use_unseen(program: Program, ports: dict[str, int], answers: Answers) -> None:
+    """Send a program what takes it to paths that the recording never saw, and ask for its state."""
+    unseen = _of_phase(program, "unseen")
     if unseen:
         await _one_client(unseen, ports, answers)
         await _ask_state(ports, answers, STATE_LAST)
-    return answers
+
+
+def _of_phase(program: Program, phase: str) -> list[tuple[int, Ask]]:
+    return [(number, ask) for number, ask in enumerate(program.asks) if ask.phase == phase and not ask.left_out]
 
 
 async def _ask_state(ports: dict[str, int], answers: Answers, number: int) -> None:
@@ -75,12 +75,14 @@ async def _one_client(
 ) -> None:
     async with _Client(ports) as client:
         if pipelined:
-            gets = [(n, a) for n, a in asks if a.proto == "http" and a.method == "GET"]
+            gets = [(n, a) for n, a in asks if a.proto == "http" and a.method == "GET" and not a.leaves]
             found = await client.pipeline([a for _, a in gets])
             answers.update({n: answer for (n, _), answer in zip(gets, found, strict=True)})
             asks = [one for one in asks if one not in gets]
         for number, ask in asks:
-            answers[number] = await client.send(ask)
+            # Who has waited so long once does not wait for the rest.
+            late = any(answer.end == "late" for answer in answers.values())
+            answers[number] = Answer("", end="late") if late else await client.send(ask)
 
 
 class _Client:
@@ -105,6 +107,8 @@ class _Client:
             self._udp.transport.close()
 
     async def send(self, ask: Ask) -> Answer:
+        if ask.leaves:
+            return await _begin_only(ask, self._ports["http"])
         if ask.proto == "http":
             return await self.http(ask)
         try:
@@ -162,6 +166,19 @@ class _Client:
         return found
 
 
+async def _begin_only(ask: Ask, port: int) -> Answer:
+    """The beginning of an answer, on a connection that is closed then; the whole of one that ends before."""
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return Answer("", end="refused")
+    try:
+        writer.write(_wire(ask))
+        return (await _read(reader, until=b" so\n"))[0]
+    finally:
+        writer.close()
+
+
 class _Datagrams(asyncio.DatagramProtocol):
     transport: asyncio.DatagramTransport
 
@@ -183,13 +200,13 @@ def _wire(ask: Ask) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
 
 
-async def _read(reader: asyncio.StreamReader) -> tuple[Answer, bool]:
-    """One answer, and whether the connection stays open."""
+async def _read(reader: asyncio.StreamReader, until: bytes | None = None) -> tuple[Answer, bool]:
+    """One answer, or as much of it as has a text, and whether the connection stays open."""
     status, headers, body = "", [], bytearray()
     end, stays = "complete", True
 
     async def talk() -> None:
-        nonlocal status, headers, stays
+        nonlocal status, headers, stays, end
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").rstrip()
         status, *headers = head.split("\r\n")
         names = {line.partition(":")[0].lower(): line.partition(":")[2].strip() for line in headers}
@@ -199,6 +216,10 @@ async def _read(reader: asyncio.StreamReader) -> tuple[Answer, bool]:
         if names.get("transfer-encoding") == "chunked":
             while size := int(await reader.readline(), 16):
                 body.extend(await reader.readexactly(size))
+                if until is not None and until in body:
+                    del body[body.index(until) + len(until) :]
+                    end = "left"
+                    return
                 await reader.readexactly(2)
             await reader.readuntil(b"\r\n")
         elif "content-length" in names:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
-from tests.differential.handlers import handler_body, helper
+from tests.differential.handlers import handler_body, helper, left_body, tool
 from tests.differential.state import State, make_state
-from tests.differential.steps import Helper, Scope, World, steps
+from tests.differential.steps import steps
 from tests.differential.tree import Ask, Block, Part, Program, common_file
+from tests.differential.waits import WAITS
+from tests.differential.world import Helper, Scope, World
 
-_LIB = ("AppError", "Point", "Named", "burn", "hash", "show", "sleep", "fail", "wrap", "query", "send", "track", "settled",
+_LIB = ("AppError", "Point", "Named", "Vault", "Bag", "Stack", "burn", "hash", "show", "sleep", "fail", "wrap", "query", "send", "track", "settled",
         "sketch", "finish", "note")  # fmt: skip
-FED_SINCE = 10_000
-"""Programs of seeds from here on have calls that feed one another; those of the seeds before stay as they were."""
-_LOCAL_ONLY = frozenset({"variable", "replaced object"})
+_LOCAL_ONLY = frozenset({"variable", "replaced object", "mode"})
 """Kinds of state that are assigned by their name, so that no other file can change them."""
 
 
@@ -41,13 +41,17 @@ class _Maker:
         """Whether state that can be is in a file of its own."""
         self.helpers_apart = r.random() < 0.4
         self.files: list[tuple[str, list[Part]]] = []
+        self.seen = [0, 1] if r.random() < 0.7 else [0, 1, 2, 3, 4, 5]
+        """The values of `b` that the recording sees."""
+        self.left: list[str] = []
+        """Routes whose clients go away before the answer is complete."""
         self.count = 0
 
     def make(self) -> Program:
         r = self.r
         shared = [state for state in self.states if self.apart and state.kind not in _LOCAL_ONLY]
         own = [state for state in self.states if state not in shared]
-        w = World(r, self.states, [], self.commutative, "DATA", self.secrets, fed=self.seed >= FED_SINCE)
+        w = World(r, self.states, [], self.commutative, "DATA", self.secrets, unseen=len(self.seen) == 2, waits=WAITS)
         helpers = self._helpers(w, shared)
         index: list[Part] = [*self._head(shared if self.apart else [], helpers if self.helpers_apart else [])]
         for state in own:
@@ -86,7 +90,7 @@ class _Maker:
         builtins = ("http", "net", "dgram", "fs", "crypto", "zlib", "path")
         parts += [self._import(name, f"node:{name}") for name in builtins]
         parts.append(self._import("{ EventEmitter, once }", "node:events"))
-        parts.append(self._import("{ Readable, pipeline }", "node:stream"))
+        parts.append(self._import("{ Readable, PassThrough, Transform, pipeline }", "node:stream"))
         parts.append(self._import("{ AsyncLocalStorage }", "node:async_hooks"))
         parts.append(self._import(f"{{ {', '.join(_LIB)} }}", f"./lib.{self.ending}"))
         names = [name for state in shared for name in state.exported]
@@ -119,7 +123,7 @@ class _Maker:
     def _state_file(self, shared: list[State]) -> list[Part]:
         parts: list[Part] = [] if self.esm else ["'use strict';"]
         parts.append(self._import("{ EventEmitter }", "node:events"))
-        parts.append(self._import("{ burn }", f"./lib.{self.ending}"))
+        parts.append(self._import("{ burn, Point }", f"./lib.{self.ending}"))
         for state in shared:
             parts += state.declaration
         return [*parts, self._export([name for state in shared for name in state.exported])]
@@ -173,7 +177,13 @@ class _Maker:
             catches = is_async or framework
             body = handler_body(w, is_async=is_async, has_next=False, posts=post, catches=catches)
             wrapped = is_async and self.style == "express"
-            form = r.choice(["inline", "named", "factory", "method"]) if framework else "named"
+            form = r.choice(["inline", "named", "factory", "method", "twin", "field"]) if framework else "named"
+            leaves = not post and r.random() < 0.12
+            if leaves:
+                self.left.append(path)
+                is_async, catches = False, framework
+                body = left_body(w, catches=catches)
+            mark = f" //~ route {form}{' left' if leaves else ''}"
             word = "async " if is_async else ""
             around = ("wrap(", ")") if wrapped else ("", "")
             verb = f"app.{'post' if post else 'get'}('{path}', "
@@ -183,23 +193,45 @@ class _Maker:
                 parts += declared
                 names += f"{one}, "
             if not framework:
-                parts.append(Block(f"{word}function route{number}(req, res, next) {{", tuple(body), "}"))
+                parts.append(Block(f"{word}function route{number}(req, res, next) {{{mark}", tuple(body), "}"))
                 table.append(f"'{path}': route{number}")
             elif form == "inline":
                 arrow = r.choice([f"{word}(req, res) => {{", f"{word}function (req, res) {{", f"{word}function named(req, res) {{"])
-                parts.append(Block(f"{verb}{names}{around[0]}{arrow}", tuple(body), f"}}{around[1]});"))
+                parts.append(Block(f"{verb}{names}{around[0]}{arrow}{mark}", tuple(body), f"}}{around[1]});"))
             elif form == "named":
-                parts.append(Block(f"{word}function route{number}(req, res) {{", tuple(body), "}"))
+                parts.append(Block(f"{word}function route{number}(req, res) {{{mark}", tuple(body), "}"))
                 parts.append(f"{verb}{names}{around[0]}route{number}{around[1]});")
             elif form == "factory":
-                inner = Block(f"return {word}(req, res) => {{", ("const k = options.k + b0;", "req.k = k;", *body), "};")
+                inner = Block(f"return {word}(req, res) => {{{mark}", ("const k = options.k + b0;", "req.k = k;", *body), "};")
                 parts.append(Block(f"function make{number}(options, b0) {{", (inner,), "}"))
                 parts.append(f"{verb}{names}{around[0]}make{number}({{ k: {r.randint(1, 5)} }}, 2){around[1]});")
+            elif form == "twin":
+                made, uses, late = tool(w)
+                # The changes of such a thing are in the place of what the request of this route would do else.
+                changes = [Block("if (b > 1) {", (r.choice(late),), "}")] if late and w.unseen and r.random() < 0.4 else []
+                inner = Block(f"return {word}(req, res) => {{{mark}", (f"req.own = [{uses}];", *changes, *body), "};")
+                parts.append(Block(f"function make{number}(k) {{", (*made, inner), "}"))
+                parts.append(f"{verb}{names}{around[0]}make{number}({r.randint(1, 5)}){around[1]});")
+                if not post and r.random() < 0.5:
+                    posts[f"{path}x"] = False
+                    if leaves:
+                        self.left.append(f"{path}x")
+                    parts.append(f"app.get('{path}x', {around[0]}make{number}({r.randint(1, 5)}){around[1]});")
+            elif form == "field":
+                inner = Block(f"this.page = {word}(req, res) => {{{mark}", ("req.own = this.tool(query(req).id);", *body), "};")
+                parts.append(
+                    Block(
+                        f"class Fields{number} {{",
+                        (Block("constructor(k) {", ("this.k = k;", "this.tool = (n) => burn(n % 5 + 1, this.k);", inner), "}"),),
+                        "}",
+                    )
+                )
+                parts.append(f"{verb}{names}{around[0]}new Fields{number}({r.randint(1, 5)}).page{around[1]});")
             else:
                 parts.append(
                     Block(
                         f"class Pages{number} {{",
-                        ("constructor() { this.k = 7; }", Block(f"{word}page(req, res) {{", ("req.k = this.k;", *body), "}")),
+                        ("constructor() { this.k = 7; }", Block(f"{word}page(req, res) {{{mark}", ("req.k = this.k;", *body), "}")),
                         "}",
                     )
                 )
@@ -245,6 +277,7 @@ class _Maker:
             "app.use((req, res, next) => { req.begun = [req.method]; return next(); });",
             "app.use(wrap(async (req, res, next) => { req.token = hash(req.url); await null; next(); }));",
             "app.use((req, res, next) => { setImmediate(next); });",
+            "app.use((req, res, next) => { als.run({ id: req.url.length }, next); });",
             "app.use((req, res, next) => { req.share = new Point(1, 2); res.on('finish', () => { req.share.x = 0; }); next(); });",
             "app.use([(req, res, next) => { req.one = 1; next(); }, (req, res, next) => { req.one += 1; burn(3); next(); }]);",
         ]  # fmt: skip
@@ -258,12 +291,12 @@ class _Maker:
         body = ["const { id, b } = query(req);", "const out = [];", *steps(w, scope, self.r.randint(1, 2))]
         body += self.r.choice([["req.before = out;", "next();"], ["next();"], ["if (b === 5) return next(new AppError('stopped', b));", "next();"]])
         word = "async " if is_async else ""
-        return [(name, [Block(f"{word}function {name}(req, res, next) {{", tuple(body), "}")])]
+        return [(name, [Block(f"{word}function {name}(req, res, next) {{ //~ middleware", tuple(body), "}")])]
 
     def _tcp(self, w: World) -> list[Part]:
         scope = Scope("out", awaits=True, throws=False)
         answer = Block(
-            "async function answer(line) {",
+            "async function answer(line) { //~ line",
             ("const [id, b] = line.split(' ').map(Number);", "const out = [];", *steps(w, scope, self.r.randint(1, 3)),
              "return out.map(String).join(';').replaceAll('\\n', ' ');"),
             "}",
@@ -291,7 +324,7 @@ class _Maker:
     def _udp(self, w: World) -> list[Part]:
         is_async = self.r.random() < 0.6
         scope = Scope("out", awaits=is_async, throws=False)
-        head = f"udp.on('message', {'async ' if is_async else ''}(message, from) => {{"
+        head = f"udp.on('message', {'async ' if is_async else ''}(message, from) => {{ //~ datagram"
         body = ("const [id, b] = String(message).split(' ').map(Number);", "const out = [];", *steps(w, scope, self.r.randint(1, 3)),
                 "udp.send(out.map(String).join(';'), from.port, from.address);")  # fmt: skip
         return ["const udp = dgram.createSocket('udp4');", Block(head, body, "});"), "udp.bind(PORTS.udp, '127.0.0.1');"]
@@ -300,7 +333,7 @@ class _Maker:
 
     def _asks(self, posts: dict[str, bool], servers: list[str]) -> list[Ask]:
         r = self.r
-        seen = [0, 1] if r.random() < 0.7 else [0, 1, 2, 3, 4, 5]
+        seen = self.seen
         asks: list[Ask] = []
         number = 10
 
@@ -310,8 +343,9 @@ class _Maker:
             headers = (("x-k", f"v{b}"),) if r.random() < 0.5 else ()
             text = f"{path}?id={number}&b={b}"
             if posts[path]:
-                return Ask("http", text, "POST", f'{{"k": [{number}, {b}]}}', headers, phase, recorded)
-            return Ask("http", text, "GET", "", headers, phase, recorded)
+                pad = f', "pad": "{"p" * 90_000}"' if number % 4 == 0 else ""
+                return Ask("http", text, "POST", f'{{"k": [{number}, {b}]{pad}}}', headers, phase, recorded)
+            return Ask("http", text, "GET", "", headers, phase, recorded, leaves=path in self.left)
 
         def line(proto: str, b: int, phase: str, recorded: bool) -> Ask:
             nonlocal number

@@ -24,6 +24,8 @@ class State:
     """Statements whose order shows in the dump."""
     reads: tuple[str, ...]
     dump: str
+    late: tuple[str, ...] = ()
+    """Statements that nothing recorded comes to, each by itself: changes of what the recording saw unchanged."""
 
 
 Make = Callable[[str, random.Random], State]
@@ -220,9 +222,54 @@ def _iterator(n: str, r: random.Random) -> State:
     )  # fmt: skip
 
 
+def _settings(n: str, r: random.Random) -> State:
+    return State(
+        n, "settings",
+        (f"const {n} = {{ level: 3, names: ['x', 'y', 'z'], at: new Date(86400000), by: new Map([['k', {{ v: 1 }}]]), tags: new Set(['a']), of: new Point(1, 2), bytes: Buffer.from('abcd'), inner: {{ deep: {{ v: 1 }} }} }};",
+         f"const {n}_deep = {n}.inner.deep;", f"const find_{n} = (k) => {n}.by.get(k);", f"function put_{n}(target, v) {{ target.v = v; }}"),
+        (n, f"{n}_deep", f"find_{n}", f"put_{n}"), (), (),
+        (f"{n}.level", f"{n}.names.join()", f"{n}_deep.v", f"find_{n}('k')?.v", f"{n}.of.norm()", f"show({n})", f"Object.isFrozen({n}.inner)",
+         f"{n}.inner.inherited", f"{n}.at.getTime()", f"{n}.inner.deep === {n}_deep", f"String({n}.bytes)", f"[...{n}.tags].join()"),
+        f"[{n}, {n}_deep]",
+        (f"Object.assign({n}, {{ level: b }});", f"Object.assign({n}.inner, {{ deep: {{ v: b }} }});", f"{n}.names.push(...['p' + b, 'q']);",
+         f"{n}.names.splice(1, 1, 'm' + b);", f"{n}.names.sort().reverse();", f"{n}.names.fill('f' + b, 1);", f"{n}.names.copyWithin(0, 1);",
+         f"{n}.names.length = 1;", f"{n}.names.unshift(b);", f"{n}.names.pop();", f"Array.prototype.push.apply({n}.names, [b]);",
+         f"Array.prototype.splice.call({n}.names, 0, 1);", f"[{n}.level, {n}.names[0]] = [b, 'd' + b];", f"({{ level: {n}.level, ...{n}.rest }} = {{ level: b, more: id }});",
+         f"{n}_deep.v = b;", f"{n}_deep.v++;", f"find_{n}('k').v = b;", f"put_{n}({n}.inner.deep, b);", f"put_{n}({n}.by.get('k'), b);",
+         f"for (const one of {n}.by.values()) one.v = b;", f"{n}.by.forEach((one) => {{ one.v = b; }});", f"[...{n}.by.values()].forEach((one) => Object.assign(one, {{ v: b }}));",
+         f"{n}.by.set('k' + b, {{ v: b }});", f"{n}.tags.add(b);", f"{n}.tags.clear();", f"{n}.at.setTime(b * 1000);", f"{n}.of.moved(b);", f"{n}.of.x = b;",
+         f"{n}.bytes[0] = 65 + b;", f"{n}.bytes.write('z');", f"{n}.bytes.fill(65 + b);", f"Object.defineProperty({n}, 'extra', {{ value: b, enumerable: true, configurable: true, writable: true }});",
+         f"Reflect.set({n}, 'level', b);", f"delete {n}.level;", f"Object.setPrototypeOf({n}.inner, {{ inherited: b }});", f"const {{ inner }} = {n}; inner.deep.v = b;",
+         f"const [first] = [{n}.inner]; first.added = b;", f"{n}.inner.added ??= b;", f"(b > 2 ? {n}.inner : {n}).flag = b;", f"Object.freeze({n}.inner);",
+         f"{n}.inner = {{ ...{n}.inner, spread: b }};", f"{n}.names = [...{n}.names, b];", f"const keep = {n}.names; keep[keep.length] = b;",
+         f"((target) => {{ target.arrow = b; }})({n});", f"[{n}.inner].map((one) => {{ one.mapped = b; }});"),
+    )  # fmt: skip
+
+
+def _account(n: str, r: random.Random) -> State:
+    cls = f"Account_{n}"
+    return State(
+        n, "account",
+        (f"class {cls} {{ #p = 3; static made = 1; list = [1]; get level() {{ return this.#p; }} set level(v) {{ this.#p = v; }} put(v) {{ this.list.push(v); return this; }} give(other) {{ [this.list, other.list] = [other.list, this.list]; }} }}",
+         f"const {n} = new {cls}();", f"const {n}_two = new {cls}();"),
+        (n, f"{n}_two", cls), (), (), (f"{n}.level", f"{n}.list.join()", f"{n}_two.list.length", f"{cls}.made", f"{n} instanceof {cls}"),
+        f"[{n}.level, {n}.list, {n}_two.list, {cls}.made]",
+        (f"{n}.level = b;", f"{n}.level += b;", f"{n}.put(b).put(id);", f"{n}.list = [...{n}.list, b];", f"Object.assign({n}, {{ list: [b] }});", f"{n}.list.splice(0);",
+         f"{n}.put(b); {n}.give({n}_two);", f"{cls}.made = b;", f"{cls}.made++;", f"{cls}.prototype.put.call({n}, b);", f"{cls}.prototype.put = function put(v) {{ this.list.push(v + 100); return this; }};"),
+    )  # fmt: skip
+
+
+def _mode(n: str, r: random.Random) -> State:
+    return State(
+        n, "mode", (f"let {n} = 3;", f"let {n}_o = {{ v: 1 }};", f"function set_{n}(v) {{ {n} = v; }}"), (), (), (), (n, f"{n}_o.v", f"`${{{n}}}`"), f"[{n}, {n}_o]",
+        (f"{n} = 'off' + b;", f"({{ v: {n} }} = {{ v: b }});", f"[{n}] = [b];", f"{n} += b;", f"{n}++;", f"for ({n} of [b, id]) break;", f"for ({n} in {{ p: b }});",
+         f"set_{n}(b);", f"{n}_o = {{ v: b }};", f"{n}_o.v = b;", f"{n} &&= b;", f"[{n}, {n}_o] = [{n}_o.v, {{ v: {n} }}];"),
+    )  # fmt: skip
+
+
 MAKERS: tuple[Make, ...] = (
     _counter, _direct, _nested, _map, _set, _instance, _emitter, _closure, _static, _property, _global, _lazy, _typed,
-    _weak, _regex, _memo, _table, _singleton, _linked, _date, _swapped, _iterator,
+    _weak, _regex, _memo, _table, _singleton, _linked, _date, _swapped, _iterator, _settings, _settings, _account, _mode,
 )  # fmt: skip
 
 def make_state(name: str, r: random.Random, program: str) -> State:

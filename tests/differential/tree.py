@@ -35,6 +35,9 @@ class Ask:
     phase: str = "in order"
     """in order | together (several clients at once) | unseen (takes branches that the recording never saw)"""
     recorded: bool = True
+    left_out: bool = False
+    leaves: bool = False
+    """The client goes away when the answer has begun, that is when it has read `so` at the end of a line."""
 
 
 @dataclass(frozen=True, slots=True)

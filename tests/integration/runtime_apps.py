@@ -58,7 +58,7 @@ module.exports = () => new Promise((resolve) => {
 """
 
 
-def until(condition: Callable[[], object], timeout_s: float = 15.0, what: str = "the condition") -> None:
+def until(condition: Callable[[], object], timeout_s: float = 120.0, what: str = "the condition") -> None:
     """Wait until `condition()` is true; fail after `timeout_s`."""
     deadline = time.monotonic() + timeout_s
     while not condition():
@@ -137,7 +137,7 @@ class App:
                                     stdout=output, stderr=subprocess.STDOUT)  # fmt: skip
 
     def run(
-        self, mode: Transport | None, *args: str, env: Mapping[str, str] | None = None, timeout_s: float = 30.0,
+        self, mode: Transport | None, *args: str, env: Mapping[str, str] | None = None, timeout_s: float = 150.0,
         flags: tuple[str, ...] = (),
     ) -> Outcome:  # fmt: skip
         """Run a script to its end."""
@@ -209,7 +209,7 @@ class Server:
     def ready_replicas(self) -> int:
         return sum(1 for one in self.metrics().get("replicas", []) if one["ready"])
 
-    def get(self, path: str, timeout_s: float = 10.0) -> tuple[int, str]:
+    def get(self, path: str, timeout_s: float = 120.0) -> tuple[int, str]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
         try:
             connection.request("GET", path)
@@ -223,7 +223,7 @@ class Server:
         return self.process.wait(10)
 
 
-def raw_request(port: int, text: str, body: bytes = b"", timeout_s: float = 20.0) -> bytes:
+def raw_request(port: int, text: str, body: bytes = b"", timeout_s: float = 120.0) -> bytes:
     """Everything a server sends on one connection for one request, without the Date header."""
     with socket.create_connection(("127.0.0.1", port), timeout=timeout_s) as connection:
         head = text.replace("\n", "\r\n") + f"\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"

@@ -10,7 +10,7 @@ const net = require('node:net');
 const path = require('node:path');
 const zlib = require('node:zlib');
 
-const TIMEOUT_MS = Number(process.env.TRAP_TIMEOUT_MS) || 60_000;
+const TIMEOUT_MS = Number(process.env.TRAP_TIMEOUT_MS) || 240_000;
 /** Headers that differ from run to run. */
 const VARYING = new Set(['date']);
 

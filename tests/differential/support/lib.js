@@ -35,6 +35,30 @@ class Named extends Point {
   }
 }
 
+class Vault {
+  #held;
+  constructor(held) {
+    this.#held = held;
+  }
+  open() {
+    return this.#held;
+  }
+}
+
+class Bag extends Map {
+  total() {
+    let sum = 0;
+    for (const value of this.values()) sum += value;
+    return sum;
+  }
+}
+
+class Stack extends Array {
+  top() {
+    return this[this.length - 1];
+  }
+}
+
 function burn(n, seed = 1) {
   let x = seed | 0;
   for (let i = 0; i < n * 1000; i++) x = (Math.imul(x, 1664525) + 1013904223) | 0;
@@ -111,5 +135,5 @@ function finish(drawn, make, of) {
 const note = (out) => (out.push('noted'), out);
 
 module.exports = {
-  AppError, Point, Named, burn, hash, show, sleep, fail, wrap, query, send, track, settled, sketch, finish, note,
+  AppError, Point, Named, Vault, Bag, Stack, burn, hash, show, sleep, fail, wrap, query, send, track, settled, sketch, finish, note,
 };
