@@ -10,6 +10,7 @@ const { moduleKey } = require('./program.js');
 const { Session } = require('./session.js');
 const { Reader, decode } = require('./codec/decode.js');
 const { encode } = require('./codec/encode.js');
+const { CannotTravel } = require('./errors.js');
 
 /** Tokens of a value, or null if each stage must compute its own because it cannot travel. @typedef {any[] | null} Tokens */
 
@@ -40,6 +41,20 @@ function fromTokens(tokens) {
 
 /**
  * @template V
+ * @param {any[]} tokens @param {() => V} make
+ * @returns {V} what the entry computed; of a function that the start makes, this stage's own, which got the same by chance
+ */
+function received(tokens, make) {
+  try {
+    return fromTokens(tokens);
+  } catch (error) {
+    if (error instanceof CannotTravel) return make();
+    throw error;
+  }
+}
+
+/**
+ * @template V
  * @param {string} name 'file:name' @param {() => V} make
  * @param {(name: string) => Tokens | undefined} ask  asks the entry and waits
  * @returns {V}
@@ -47,7 +62,7 @@ function fromTokens(tokens) {
 function initial(name, make, ask) {
   if (context.role === 'stage') {
     const tokens = given.has(name) ? given.get(name) : ask(name);
-    return tokens ? fromTokens(tokens) : make();
+    return tokens ? received(tokens, make) : make();
   }
   const value = make();
   if (context.role === 'entry') {

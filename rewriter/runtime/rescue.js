@@ -26,6 +26,8 @@ const open = new Set();
 let limit = FEW;
 /** Whose request an error of a stage belongs to. @type {WeakMap<object, Response>} */
 const responses = new WeakMap();
+/** By request, while requests are followed. @type {WeakMap<object, Response>} */
+const answers = new WeakMap();
 
 /** @param {Response} response @returns {boolean} */
 function isOver(response) {
@@ -68,6 +70,16 @@ function rescue(error) {
   violations.note(`the application did not catch: ${error.message}`);
 }
 
+/** @param {any} prototype of emitters @param {(emitter: object) => Response | undefined} responseOf */
+function followEvents(prototype, responseOf) {
+  const { emit } = prototype;
+  const follow = /** @this {any} @param {any[]} args */ function (...args) {
+    const response = following ? responseOf(this) : undefined;
+    return response ? requests.run(response, () => Reflect.apply(emit, this, args)) : Reflect.apply(emit, this, args);
+  };
+  Object.defineProperty(prototype, 'emit', { value: follow, writable: true, enumerable: false, configurable: true });
+}
+
 /** Watches for such errors. */
 function watchErrors() {
   const { emit } = process;
@@ -79,11 +91,15 @@ function watchErrors() {
     }
     return Reflect.apply(emit, this, args);
   });
+  // The events of a request and of its answer come from the connection, which knows nothing of either.
+  followEvents(http.IncomingMessage.prototype, (/** @type {any} */ request) => answers.get(request));
+  followEvents(http.ServerResponse.prototype, (/** @type {any} */ response) => (response.req && answers.get(response.req) === response ? response : undefined));
   const serverEmit = http.Server.prototype.emit;
   http.Server.prototype.emit = /** @type {any} */ (/** @this {any} @param {any[]} args */ function (...args) {
     if (args[0] !== 'request' || !(args[2] instanceof http.ServerResponse)) return Reflect.apply(serverEmit, this, args);
     open.add(args[2]);
     if (open.size > limit) prune();
+    if (following) answers.set(args[1], args[2]);
     return following ? requests.run(args[2], () => Reflect.apply(serverEmit, this, args)) : Reflect.apply(serverEmit, this, args);
   });
 }

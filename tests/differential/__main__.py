@@ -165,7 +165,8 @@ def summary(journal: Path) -> str:
         f"of what the generator made, moved by itself or with what is around it: {made}\n"
         f"{total['compared']} answers compared, {total['varied']} left out since the original varies, "
         f"{total['violations']} refused as violations on paths that were not recorded or after such; "
-        f"{total['again']} compared once more without those requests\n"
+        f"{total['again']} compared once more without those requests; "
+        f"{total['limits']} differ by changes that the README says are not watched\n"
         f"kept: {_counts(tally['refusals'])}"
     )
 

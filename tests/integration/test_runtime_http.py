@@ -216,6 +216,28 @@ def test_each_request_that_a_late_callback_leaves_with_a_violation_is_answered(t
         until(lambda: server.counters("app.js#count")["sent"] == 8)
 
 
+LATER = """
+'use strict';
+const $pt = require('@pipetrace/runtime').file('app.js');
+const http = require('http');
+const seen = $pt.state('app.js:seen', new Map());
+const count = $pt.handler('app.js#count', () => { seen.set('late', 1); });
+const server = http.createServer((req, res) => {
+  req.resume();
+  req.on('end', () => setTimeout(count, 5));
+});
+server.listen(0, () => console.log('port ' + server.address().port));
+"""
+
+
+def test_each_of_several_open_requests_gets_its_violation_where_they_are_followed(tmp_path: Path, transport: Transport) -> None:
+    app = make_app(tmp_path / "app", {"app.js": LATER}, replicas=1)
+    env = {"PIPETRACE_FOLLOW": "1", "PIPETRACE_DEAD_MS": "120000"}
+    with app.serve(transport, env=env) as server, ThreadPoolExecutor(4) as clients:
+        found = list(clients.map(lambda n: raw_request(server.port, f"POST /{n} HTTP/1.1", b"body"), range(8)))
+        assert [answer.split(b" ")[1] for answer in found] == [b"500"] * 8, server.err()
+
+
 CUT = """
 'use strict';
 const $pt = require('@pipetrace/runtime').file('app.js');
