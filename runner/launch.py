@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -39,8 +39,8 @@ class Running:
     """File that receives its stderr."""
     helpers: list[subprocess.Popen[bytes]] = field(default_factory=list)
     """Stage processes that belong to it (transport NATS)."""
-    metrics_port: int | None = None
-    """Port on which the runtime of a staged application tells its counters."""
+    metrics: Path | None = None
+    """File with the port on which the runtime of a staged application tells its counters."""
     status: int | None = None
     """Exit status once it has ended: -N when signal N ended it."""
 
@@ -100,11 +100,10 @@ def start(
     timeout_s: float = 30.0,
     helpers: Sequence[subprocess.Popen[bytes]] = (),
     servers: frozenset[Server] = frozenset(),
-    metrics_port: int | None = None,
+    metrics: Path | None = None,
 ) -> Running:
     """Start `argv` and return once it listens, with all the servers that are asked for.
 
-    The server on `metrics_port` is not the application's and does not count among its servers.
     stdin is empty; stdout and stderr go to files in `scratch`. Raises PipetraceError when it ends before it
     listens, or does not listen within `timeout_s`; nothing is left running then.
     """
@@ -117,14 +116,14 @@ def start(
     try:
         deadline = time.monotonic() + timeout_s
         wait_for_listener(listening, process, timeout_s)
-        listeners = _own_listeners(listening, metrics_port)
+        listeners = read_listeners(listening)
         patience = time.monotonic() + MISSING_SERVER_S
         while any(_find_listener(listeners, wanted) is None for wanted in servers or {(None, "any")}):
             late = time.monotonic() > (patience if listeners else deadline)
             if process.poll() is not None or late:
                 break
             time.sleep(0.02)
-            listeners = _own_listeners(listening, metrics_port)
+            listeners = read_listeners(listening)
         if not listeners:
             raise PipetraceError("nothing listens")
     except PipetraceError:
@@ -134,7 +133,7 @@ def start(
     except BaseException:
         stop_groups([process, *helpers], 2.0)
         raise
-    return Running(name, process, listeners, output, errors, list(helpers), metrics_port)
+    return Running(name, process, listeners, output, errors, list(helpers), metrics)
 
 
 def spawn(
@@ -217,17 +216,6 @@ def _datagrams_read(running: Running) -> bool:
             if words[1].rpartition(":")[2] in ports and int(words[4].partition(":")[2], 16) > 0:
                 return False
     return True
-
-
-def _own_listeners(file: Path, metrics_port: int | None) -> list[Listener]:
-    """The application's servers, numbered as if the runtime had none of its own."""
-    found = read_listeners(file)
-    foreign = {(one.pid, one.index) for one in found if one.port == metrics_port and one.kind != "dgram"}
-    return [
-        replace(one, index=one.index - sum(pid == one.pid and index < one.index for pid, index in foreign))
-        for one in found
-        if (one.pid, one.index) not in foreign
-    ]
 
 
 def _find_listener(listeners: Sequence[Listener], wanted: Server) -> Listener | None:

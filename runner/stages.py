@@ -7,7 +7,6 @@ import http.client
 import json
 import os
 import re
-import socket
 import subprocess
 import uuid
 from collections.abc import Sequence
@@ -83,9 +82,10 @@ def start_staged(
         violations = scratch / VIOLATIONS
         violations.unlink(missing_ok=True)
         env["PIPETRACE_VIOLATIONS"] = str(violations)
-        metrics_port = _free_port() if staged.moved else None
-        if metrics_port is not None:
-            env["PIPETRACE_METRICS_PORT"] = str(metrics_port)
+        metrics = scratch / "metrics-port" if staged.moved else None
+        if metrics is not None:
+            metrics.unlink(missing_ok=True)
+            env.update(PIPETRACE_METRICS_PORT="0", PIPETRACE_METRICS_FILE=str(metrics))
     except BaseException:
         stop_groups(helpers, 1.0)
         raise
@@ -98,9 +98,9 @@ def start_staged(
         timeout_s=timeout_s,
         helpers=helpers,
         servers=servers,
-        metrics_port=metrics_port,
+        metrics=metrics,
     )
-    if metrics_port is not None:
+    if metrics is not None:
         wanted = dict(replica_counts(staged, replicas))
         wait_until(
             lambda: _ready(running, wanted) or not running.alive() or any(h.poll() is not None for h in helpers),
@@ -136,9 +136,13 @@ def _ready(running: Running, wanted: dict[str, int]) -> bool:
 
 def _counters(running: Running, name: str) -> list[tuple[dict[str, str], float]]:
     """One metric of the runtime: labels and value of each of its lines; empty when it cannot be asked."""
-    if running.metrics_port is None or not running.alive():
+    if running.metrics is None or not running.alive():
         return []
-    asked = http.client.HTTPConnection("127.0.0.1", running.metrics_port, timeout=5)
+    try:
+        port = int(running.metrics.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return []
+    asked = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         asked.request("GET", "/metrics")
         text = asked.getresponse().read().decode("utf-8")
@@ -162,11 +166,6 @@ def parse_metric(text: str, name: str) -> list[tuple[dict[str, str], float]]:
 
 def _unescaped(label: str) -> str:
     return re.sub(r"\\(.)", lambda match: "\n" if match[1] == "n" else match[1], label)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def _last_words(running: Running, scratch: Path) -> str:

@@ -101,7 +101,11 @@ function prometheus() {
   return `${lines.join('\n')}\n`;
 }
 
-/** Serves the Prometheus text on the port that PIPETRACE_METRICS_PORT names. @param {string | undefined} port */
+/**
+ * Serves the Prometheus text on the port that PIPETRACE_METRICS_PORT names; of port 0, the one that it got is written to
+ * the file that PIPETRACE_METRICS_FILE names.
+ * @param {string | undefined} port
+ */
 function serve(port) {
   if (!port) return;
   const http = require('node:http');
@@ -112,6 +116,13 @@ function serve(port) {
     response.end(prometheus());
   });
   server.on('error', (error) => require('./violations.js').note(`no metrics on port ${port}: ${error.message}.`));
+  const file = process.env.PIPETRACE_METRICS_FILE;
+  if (file) {
+    server.on('listening', () => {
+      const { port: got } = /** @type {import('node:net').AddressInfo} */ (server.address());
+      require('node:fs').writeFileSync(file, `${got}\n`);
+    });
+  }
   server.listen(Number(port), process.env.PIPETRACE_METRICS_HOST || '127.0.0.1').unref();
 }
 

@@ -79,7 +79,7 @@ TRAPS = {
         "refuse": "moved",
         "settle": "moved",
         "slow": "moved",
-        "then": "moved",
+        "then": "called-by-name",
         "function@35": "shares-state",
         "function@40": "shares-state",
         "function@49": "shares-state",
