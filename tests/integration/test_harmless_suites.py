@@ -17,7 +17,7 @@ def test_language_tests_end_as_without_instrumentation() -> None:
         assert outcome.left_alone.total() < 5
 
 
-@pytest.mark.parametrize("name", ["minimist", "qs"])
+@pytest.mark.parametrize("name", ["minimist", pytest.param("qs", marks=pytest.mark.soak)])
 def test_packages_pass_their_own_tests(name: str) -> None:
     package = next(package for package in PACKAGES if package.name == name)
     found = corpus.compare(package)
