@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
-from pipetrace.tracer.static_tables import LoadedFile
+from pipetrace.tracer.static_tables import LoadedFile, package_of
 
 Frame = tuple[str, int, int, str]
 """Absolute path, 0-based line and column, name."""
@@ -237,11 +237,7 @@ def _frame(call: Mapping[str, Any]) -> Frame:
 
 def _package(path: str) -> str:
     """Name of the package that a file belongs to, as far as its path tells; empty for others."""
-    _, found, inside = path.rpartition("/node_modules/")
-    if not found:
-        return ""
-    scope, _, rest = inside.partition("/")
-    return f"{scope}/{rest.partition('/')[0]}" if scope.startswith("@") else scope
+    return package_of(path.rpartition("/node_modules/")[2]) if "/node_modules/" in path else ""
 
 
 def _places(file: LoadedFile) -> dict[tuple[int, int], int]:

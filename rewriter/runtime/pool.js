@@ -113,8 +113,7 @@ class Pool {
   advance() {
     while (this.queue.length > 0) {
       const replica = this.pick();
-      const first = /** @type {{session: Session, message: Message}} */ (this.queue[0]);
-      const { session, message } = first;
+      const { session, message } = /** @type {{session: Session, message: Message}} */ (this.queue[0]);
       const { call } = session;
       if (replica ? call && replica.waiting >= creditsOf(call.handler) : this.exclusive) return;
       this.queue.shift();
