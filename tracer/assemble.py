@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,9 @@ from pipetrace.tracer.cpu_profile import CpuProfile
 from pipetrace.tracer.listen import Listener
 from pipetrace.tracer.metrics import ProcessSample, sample_table
 from pipetrace.tracer.originals import NO_MAPS, MappedFiles
-from pipetrace.tracer.run_time import RunTime
-from pipetrace.tracer.spool import SpoolTables
+from pipetrace.tracer.run_time import Bound, RunTime
+from pipetrace.tracer.spool import Parts, SpoolTables
+from pipetrace.tracer.spool_thread import Table
 from pipetrace.tracer.static_tables import LoadedFile, static_tables
 from pipetrace.tracer.trace import TraceWriter
 from pipetrace.tracer.transform import Problem
@@ -78,15 +79,17 @@ def write_tables(writer: TraceWriter, collected: Collected) -> None:
     files, function_ids, file_ids = _dense(collected.files)
     for name, rows in static_tables(files).items():
         writer.write(name, rows)
+    bounds = _bounds(collected)
     for name in _SPOOLED:
-        table = dict(getattr(collected.spool, name))
-        if name == "invocation" and collected.run_times:
-            table["cpu_ns"] = _bounded_cpu(collected)
-        for column in _FUNCTION_COLUMNS.get(name, ()):
-            table[column] = _renumber(table[column], function_ids)
-        for column in _FILE_COLUMNS.get(name, ()):
-            table[column] = _renumber(table[column], file_ids)
-        writer.write(name, table)
+        for part in _parts(getattr(collected.spool, name)):
+            table = dict(part)
+            if name == "invocation" and bounds:
+                table["cpu_ns"] = _bounded_cpu(table, bounds)
+            for column in _FUNCTION_COLUMNS.get(name, ()):
+                table[column] = _renumber(table[column], function_ids)
+            for column in _FILE_COLUMNS.get(name, ()):
+                table[column] = _renumber(table[column], file_ids)
+            writer.write(name, table)
     for name, found in collected.mapped.tables.items():
         numbered = {"file_id": _renumber(found["file_id"], file_ids)} if "file_id" in found else {}
         writer.write(name, {**found, **numbered})
@@ -113,17 +116,33 @@ def write_tables(writer: TraceWriter, collected: Collected) -> None:
     writer.write("sample", sample_table(list(collected.samples), collected.directory, ids))
 
 
-def _bounded_cpu(collected: Collected) -> NDArray[np.int64]:
-    """Return the CPU of all invocations, without what their threads waited for a core, as far as that is known."""
-    columns = ("start_ns", "wall_ns", "cpu_ns", "process_id")
-    table = {name: np.asarray(collected.spool.invocation[name]).astype(np.int64) for name in columns}
-    cpu = table["cpu_ns"].copy()
-    for (pid, thread), process_id in process_ids(collected.spool).items():
-        ran = collected.run_times.get(pid)
-        if thread == 0 and ran is not None:
-            mine = table["process_id"] == process_id
-            cpu[mine] = ran.bounded(table["start_ns"][mine], table["wall_ns"][mine], cpu[mine])
-    return cpu
+def _parts(table: Table | Parts) -> Iterator[Table]:
+    if isinstance(table, Parts):
+        yield from table
+    else:
+        yield table
+
+
+def _bounds(collected: Collected) -> dict[int, Bound]:
+    """By process: what the run time of its main thread says of its invocations, where that is known."""
+    bounds = {
+        process_id: ran.bound()
+        for (pid, thread), process_id in process_ids(collected.spool).items()
+        if thread == 0 and (ran := collected.run_times.get(pid)) is not None
+    }
+    if bounds:
+        for part in collected.spool.invocation:
+            bound = bounds.get(int(part["process_id"][0]))
+            if bound is not None:
+                bound.add(part["start_ns"], part["wall_ns"], part["cpu_ns"])
+    return bounds
+
+
+def _bounded_cpu(part: Table, bounds: Mapping[int, Bound]) -> NDArray[np.int64]:
+    """The CPU of some invocations of one process, without what their thread waited for a core."""
+    bound = bounds.get(int(part["process_id"][0]))
+    cpu: NDArray[np.int64] = part["cpu_ns"]
+    return cpu if bound is None else bound.lowered(part["start_ns"], part["wall_ns"], cpu)
 
 
 def _dense(files: Sequence[LoadedFile]) -> tuple[list[LoadedFile], NDArray[Any], NDArray[Any]]:

@@ -371,8 +371,8 @@ class _Recording:
             write_tables(writer, collected)
             writer.commit(meta)
         counts = {
-            "invocations": len(spool.invocation["invocation_id"]),
-            "chains": len(spool.chain["chain_id"]),
+            "invocations": len(spool.invocation),
+            "chains": len(spool.chain),
             "accesses": 0,
             "files": len(files),
             "functions": sum(len(file.static.functions) for file in files if file.static),
@@ -384,7 +384,7 @@ class _Recording:
         written = sum(path.stat().st_size for path in (self._directory / "spool").glob("*.bin"))
         share = self._profile.agent_share(spool.init_end_ns or 0)
         return {
-            "records": len(spool.invocation["invocation_id"]),
+            "records": len(spool.invocation),
             "written_bytes": written,
             "agent_share": None if share is None else round(share, 4),
             "slow_down": None if share is None or share >= 1 else round(1 / (1 - share), 3),

@@ -199,9 +199,9 @@ def _write(
             captured = gather_requests(candidate.directory, path, options.max_requests, force=options.force)
         writer.commit(meta)
     counts = {
-        "invocations": len(spool.invocation["invocation_id"]),
-        "chains": len(spool.chain["chain_id"]),
-        "accesses": len(spool.access["invocation_id"]),
+        "invocations": len(spool.invocation),
+        "chains": len(spool.chain),
+        "accesses": len(spool.access),
         "files": len(transformer.files),
         "functions": sum(len(file.static.functions) for file in transformer.files if file.static),
     }
@@ -290,12 +290,13 @@ def _nothing_ran(following: Following, candidate: Candidate | None, ending: Endi
 def _refuse_empty(spool: SpoolTables, lost: int, ending: Ending, status: int, taken: str | None) -> None:
     """Raise when nothing but the initialisation was recorded: the application ended too early, or no record fitted."""
     several = len(spool.process["kind"]) > 1
-    if lost and all(kind == "init" for kind in spool.chain["kind"]):
+    served = spool.chain_kinds - {"init"}
+    if lost and not served:
         raise PipetraceError(
             f"Nothing could be recorded: {lost} records could not be written to {tempfile.gettempdir()} (disk full?); "
             "free some space, or name another directory with TMPDIR."
         )
-    if ending is not Ending.BY_ITSELF or several or any(kind != "init" for kind in spool.chain["kind"]):
+    if ending is not Ending.BY_ITSELF or several or served:
         return
     if status != 0:
         why = "its own message stands above, and no trace was written."
@@ -305,7 +306,7 @@ def _refuse_empty(spool: SpoolTables, lost: int, ending: Ending, status: int, ta
             f"The application ended with {describe_status(status)} while it started; {why}",
             _exit_status(ending, status),
         )
-    if any(kind != "init" for kind in spool.invocation["kind"]):
+    if spool.invocation_kinds - {"init"}:
         raise PipetraceError(
             "The application ended, and all that it ran was a part of its start: no request, timer, message or other "
             "event followed, so there is nothing to record; give the command that keeps it running."
@@ -338,7 +339,7 @@ def _overhead(
     share = profile.agent_share(spool.init_end_ns or 0)
     total_ms = inspected.get("total_ms") or 0
     return {
-        "records": len(spool.invocation["invocation_id"]) + len(spool.access["invocation_id"]),
+        "records": len(spool.invocation) + len(spool.access),
         "written_bytes": written,
         "agent_share": None if share is None else round(share, 4),
         "slow_down": None if share is None or share >= 1 else round(1 / (1 - share), 3),
@@ -364,7 +365,7 @@ def _remarks(following: Following, files: list[Any], partial: str, captured: Cap
 
 def _left_out(spool: SpoolTables) -> Iterator[str]:
     if spool.left_chains or spool.left_invocations:
-        events = spool.left_chains + len(spool.chain["chain_id"])
+        events = spool.left_chains + len(spool.chain)
         yield (
             f"The recording reached its size: {spool.left_chains} of {events} events were left out, chosen evenly, so "
             "means and percentiles hold and counts are too low; --max-size keeps more."

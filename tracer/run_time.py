@@ -9,6 +9,7 @@ cannot have taken more CPU together than the thread had in it.
 from __future__ import annotations
 
 from array import array
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -43,31 +44,58 @@ class RunTime:
             self._times.append(now_ns)
             self._runs.append(run_ns)
 
-    def bounded(
-        self, start_ns: NDArray[np.int64], wall_ns: NDArray[np.int64], cpu_ns: NDArray[np.int64]
-    ) -> NDArray[np.int64]:
-        """Return the CPU of invocations, lowered where they would have had more together than the thread had.
+    def bound(self) -> Bound:
+        """What the looks so far say of invocations."""
+        return Bound(np.array(self._times, dtype=np.int64), np.array(self._runs, dtype=np.int64))
+
+
+class Bound:
+    """Lowers the CPU of invocations where they would have had more together than their thread had.
+
+    All of them are added first; then their costs can be asked for, both in parts of any size.
+    """
+
+    def __init__(self, times: NDArray[np.int64], runs: NDArray[np.int64]) -> None:
+        self._origin = int(times[0]) if len(times) else 0
+        self._looked = (times - self._origin).astype(np.float64)
+        self._run = np.diff(runs).astype(np.float64)
+        self._spent = np.zeros(len(times))
+
+    def add(self, start_ns: NDArray[np.int64], wall_ns: NDArray[np.int64], cpu_ns: NDArray[np.int64]) -> None:
+        """Take note of invocations.
 
         Args:
             start_ns: when each began, in ns of the epoch.
             wall_ns: how long it took, with what ran inside it.
             cpu_ns: the CPU that the agent's clock gives it, without what ran inside it.
         """
-        if len(self._times) < 2 or not len(start_ns):
+        if len(self._looked) >= 2 and len(start_ns):
+            begin, end = self._times(start_ns, wall_ns)
+            self._spent += _spent(begin, end, cpu_ns.astype(np.float64), self._looked)
+
+    def lowered(
+        self, start_ns: NDArray[np.int64], wall_ns: NDArray[np.int64], cpu_ns: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Return the CPU of invocations that were added."""
+        if len(self._looked) < 2 or not len(start_ns):
             return cpu_ns
-        edges = np.frombuffer(self._times, dtype=np.int64)
-        origin = int(edges[0])
-        looked = (edges - origin).astype(np.float64)
-        run = np.diff(np.frombuffer(self._runs, dtype=np.int64)).astype(np.float64)
-        begin = (start_ns - origin).astype(np.float64)
-        end = begin + np.maximum(wall_ns, 1)
-        busy = np.diff(_spent(begin, end, cpu_ns.astype(np.float64), looked))
-        share = np.where(busy > run + _LAG_NS, run / np.maximum(busy, 1.0), 1.0)
-        # The integral of the share over time; before the first look and after the last one nothing is known.
-        covered = np.concatenate(([0.0], np.cumsum(share * np.diff(looked))))
-        kept = _at(begin, end, looked, covered)
+        begin, end = self._times(start_ns, wall_ns)
+        kept = _at(begin, end, self._looked, self._covered)
         lowered: NDArray[np.int64] = np.round(cpu_ns * kept).astype(np.int64)
         return lowered
+
+    @cached_property
+    def _covered(self) -> NDArray[np.float64]:
+        """The integral of the share over time; before the first look and after the last one nothing is known."""
+        busy = np.diff(self._spent)
+        share = np.where(busy > self._run + _LAG_NS, self._run / np.maximum(busy, 1.0), 1.0)
+        return np.concatenate(([0.0], np.cumsum(share * np.diff(self._looked))))
+
+    def _times(
+        self, start_ns: NDArray[np.int64], wall_ns: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        begin = (start_ns - self._origin).astype(np.float64)
+        return begin, begin + np.maximum(wall_ns, 1)
 
 
 def _spent(

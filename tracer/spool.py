@@ -1,72 +1,52 @@
-"""Reading the agents' spool: binary blocks and JSON lines of all processes become the tables of a trace.
+"""Reading the agents' spool: the records of all processes become the tables of a trace.
 
-The layout is private to this module and `tracer/agent/spool.js`. A file ends where its last block is cut
-off or damaged; everything before counts. Ids in the files are per thread; here they become dense over all.
+Ids in the files are per thread; here they become dense over all. Long tables come in parts, so that the memory this
+takes hardly grows with the recording: two bytes for each id that a thread gave out, and four for each location.
 """
 
 from __future__ import annotations
 
-import json
-import struct
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from pipetrace.tracer.spool_file import PART_ROWS, scan_file
 from pipetrace.tracer.spool_rows import RowBuilder
-
-Column = NDArray[Any] | list[Any]
-Table = Mapping[str, Column]
-"""Column name → values of equal length; the names are those of the trace's tables."""
-
-_HEADER = struct.Struct("<4I")
-_MAGIC = 0x31425450
-_INVOCATIONS, _ACCESSES, _CHAINS, _LINES = 1, 2, 3, 4
-
-INVOCATION = np.dtype(
-    [
-        ("id", "<i4"),
-        ("function", "<i4"),
-        ("parent", "<i4"),
-        ("chain", "<i4"),
-        ("first", "<i4"),
-        ("flags", "<i4"),
-        ("start", "<f8"),
-        ("wall", "<f8"),
-        ("self", "<f8"),
-    ]
-)
-ACCESS = np.dtype([("invocation", "<i4"), ("location", "<i4"), ("mode", "<i4"), ("line", "<i4")])
-CHAIN = np.dtype([("id", "<i4"), ("kind", "<i4"), ("event", "<i4"), ("pad", "<i4"), ("start", "<f8")])
+from pipetrace.tracer.spool_thread import Table, ThreadRows
 
 
-@dataclass(slots=True)
-class ThreadSpool:
-    """What one thread wrote, as it stands in its file."""
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A long table: so many rows, in parts that are read anew each time they are asked for."""
 
-    path: Path
-    invocations: NDArray[Any]
-    accesses: NDArray[Any]
-    chains: NDArray[Any]
-    lines: list[dict[str, Any]] = field(repr=False)
-    truncated: bool = False
+    rows: int
+    _read: Callable[[], Iterator[Table]]
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def __iter__(self) -> Iterator[Table]:
+        return self._read()
 
 
 @dataclass(frozen=True, slots=True)
 class SpoolTables:
-    """Rows for the trace; each table maps the column names of the trace's table to its values."""
+    """Rows for the trace; each table maps the column names of the trace's table to its values.
+
+    Each part of a long table is of one process.
+    """
 
     process: Table
-    invocation: Table
-    chain: Table
+    invocation: Parts
+    chain: Parts
     rupture: Table
     shape: Table
-    location: Table
-    access: Table
+    location: Parts
+    access: Parts
     problem: Table
+    invocation_kinds: frozenset[str] = frozenset()
+    chain_kinds: frozenset[str] = frozenset()
+    """Kinds that occur."""
     init_end_ns: int | None = None
     """End of the main process's initialisation in ns since the epoch; None when it never came."""
     lost_records: int = 0
@@ -76,55 +56,36 @@ class SpoolTables:
     left_chains: int = 0
 
 
-def read_spool(directory: Path | str) -> SpoolTables:
+def read_spool(directory: Path | str, part_rows: int = PART_ROWS) -> SpoolTables:
     """Read all spool files of a directory; a directory without any gives empty tables.
 
     Times are ns since the epoch. A block that is cut off (the process was killed, the disk was full) ends
-    its file without an error.
+    its file without an error. Parts have at most ``part_rows`` rows, and need the files as long as they are read.
     """
-    files = sorted(Path(directory).glob("*.bin"))
-    threads = [thread for thread in map(read_thread, files) if thread.lines]
-    threads.sort(key=_started)
+    files = (scan_file(path, part_rows) for path in sorted(Path(directory).glob("*.bin")))
+    threads = [thread for thread in map(ThreadRows, files) if thread.process]
+    threads.sort(key=lambda thread: thread.started)
     rows = RowBuilder()
     for thread in threads:
         rows.add(thread)
+
+    def parts(count: str, read: Callable[[ThreadRows], Iterator[Table]]) -> Parts:
+        def all_parts() -> Iterator[Table]:
+            for thread in threads:
+                yield from read(thread)
+
+        return Parts(sum(getattr(thread, count) for thread in threads), all_parts)
+
     return SpoolTables(
         **rows.tables(),
+        invocation=parts("invocation_count", ThreadRows.invocations),
+        chain=parts("chain_count", ThreadRows.chains),
+        location=parts("location_count", ThreadRows.locations),
+        access=parts("access_count", ThreadRows.accesses),
+        invocation_kinds=frozenset[str]().union(*(thread.invocation_kinds for thread in threads)),
+        chain_kinds=frozenset[str]().union(*(thread.chain_kinds for thread in threads)),
         init_end_ns=rows.init_end_ns,
         lost_records=rows.lost,
         left_invocations=rows.left_invocations,
         left_chains=rows.left_chains,
     )
-
-
-def read_thread(path: Path) -> ThreadSpool:
-    """Read one file up to its last whole block."""
-    data = path.read_bytes()
-    parts: dict[int, list[bytes]] = {_INVOCATIONS: [], _ACCESSES: [], _CHAINS: [], _LINES: []}
-    sizes = {_INVOCATIONS: INVOCATION.itemsize, _ACCESSES: ACCESS.itemsize, _CHAINS: CHAIN.itemsize}
-    at, truncated = 0, False
-    while at + _HEADER.size <= len(data):
-        magic, kind, length, count = _HEADER.unpack_from(data, at)
-        at += _HEADER.size
-        if magic != _MAGIC or kind not in parts or at + length > len(data):
-            truncated = True
-            break
-        parts[kind].append(data[at : at + (sizes[kind] * count if kind in sizes else length)])
-        at += length
-    truncated = truncated or at != len(data)
-    lines = [json.loads(line) for part in parts[_LINES] for line in part.split(b"\n") if line.strip()]
-    return ThreadSpool(
-        path,
-        np.frombuffer(b"".join(parts[_INVOCATIONS]), INVOCATION),
-        np.frombuffer(b"".join(parts[_ACCESSES]), ACCESS),
-        np.frombuffer(b"".join(parts[_CHAINS]), CHAIN),
-        lines,
-        truncated,
-    )
-
-
-def _started(thread: ThreadSpool) -> float:
-    for line in thread.lines:
-        if line["t"] == "process":
-            return float(line["origin"]) + float(line["start"])
-    return 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,12 +21,27 @@ from numpy.typing import NDArray
 from pipetrace.errors import PipetraceError
 from pipetrace.tracer.trace_schema import FORMAT, FORMAT_VERSION, LATER, SCHEMA
 
-Values = Sequence[Any] | NDArray[Any]
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """A long column of few different texts."""
+
+    codes: NDArray[Any]
+    """By row: the place of its text."""
+    texts: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+
+Values = Sequence[Any] | NDArray[Any] | Coded
 Table = Mapping[str, Values]
 """Column name → values of equal length; None or a masked value is NULL."""
 
 _BLOCK_BYTES = 65536
 """Smaller blocks are hardly compressed, larger ones make small traces large."""
+_WRITER_MEMORY = "256MB"
+"""What DuckDB may take while a trace is written; it puts the rest on disk, beside the trace."""
 _NUMPY = {
     "INTEGER": np.int64,
     "BIGINT": np.int64,
@@ -52,7 +68,11 @@ class TraceWriter:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._draft.unlink(missing_ok=True)
-            self._connection = duckdb.connect(":memory:")
+            # More threads would each hold pieces that are not full.
+            self._connection = duckdb.connect(
+                ":memory:",
+                config={"memory_limit": _WRITER_MEMORY, "threads": 2, "temp_directory": f"{self._draft}.tmp"},
+            )
             name = str(self._draft).replace("'", "''")
             self._connection.execute(f"attach '{name}' as trace (block_size {_BLOCK_BYTES})")
             self._connection.execute("use trace")
@@ -78,8 +98,17 @@ class TraceWriter:
         unknown = set(rows) - set(known)
         if unknown:
             raise ValueError(f"table {table} has no column {', '.join(sorted(unknown))}")
-        columns = {name: _column(rows[name], known[name]) for name in known if name in rows}
-        lengths = {len(values) for values in columns.values()}
+        columns, taken, texts = {}, [], []
+        for name in (name for name in known if name in rows):
+            values = rows[name]
+            if isinstance(values, Coded):
+                columns[name] = values.codes
+                taken.append(f'list_extract(?, "{name}" + 1)')
+                texts.append(_objects(values.texts).tolist())
+            else:
+                columns[name] = _column(values, known[name])
+                taken.append(f'"{name}"')
+        lengths = {len(column) for column in columns.values()}
         if len(lengths) > 1:
             raise ValueError(f"the columns of table {table} differ in length: {sorted(lengths)}")
         if not lengths or lengths == {0}:
@@ -87,7 +116,7 @@ class TraceWriter:
         names = ", ".join(f'"{name}"' for name in columns)
         try:
             self._connection.register("batch", columns)
-            self._connection.execute(f'insert into "{table}" ({names}) select {names} from batch')
+            self._connection.execute(f'insert into "{table}" ({names}) select {", ".join(taken)} from batch', texts)
             self._connection.unregister("batch")
         except (duckdb.Error, OSError) as error:
             raise _cannot_write(self.path, error) from None
@@ -125,6 +154,7 @@ class TraceWriter:
             for leftover in (self._draft, self._draft.with_name(self._draft.name + ".wal")):
                 with contextlib.suppress(OSError):
                     leftover.unlink(missing_ok=True)
+        shutil.rmtree(f"{self._draft}.tmp", ignore_errors=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,7 +368,7 @@ def _expected_bytes(head: bytes) -> int:
     return expected
 
 
-def _column(values: Values, kind: str) -> NDArray[Any]:
+def _column(values: Sequence[Any] | NDArray[Any], kind: str) -> NDArray[Any]:
     dtype = _NUMPY[kind]
     if isinstance(values, np.ma.MaskedArray):
         masked: NDArray[Any] = values.astype(dtype) if kind != "VARCHAR" else np.array(values.tolist(), dtype=object)
@@ -355,7 +385,7 @@ def _column(values: Values, kind: str) -> NDArray[Any]:
     return column
 
 
-def _objects(values: Values) -> NDArray[Any]:
+def _objects(values: Sequence[Any] | NDArray[Any]) -> NDArray[Any]:
     """Return texts as DuckDB takes them: JavaScript strings may hold lone surrogates, which Unicode text cannot."""
     found = values if isinstance(values, np.ndarray) else np.array([*values, None], dtype=object)[:-1]
     bad = {text: text.encode("utf-8", "replace").decode() for text in set(found.tolist()) if _has_surrogate(text)}

@@ -11,15 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 import pipetrace.tracer
 from pipetrace.javascript.functions import functions_of
 from pipetrace.javascript.kernels import kernel_sites
 from pipetrace.javascript.parse import parse
 from pipetrace.javascript.scopes import analyse
 from pipetrace.tracer.instrument import InstrumentOptions, MemoryMode, instrument
-from pipetrace.tracer.spool import SpoolTables, read_spool
+from tests.whole_spool import WholeSpool, read_whole
 
 AGENT = Path(pipetrace.tracer.__file__).parent / "agent" / "index.js"
 DEADLINE_S = 60
@@ -86,7 +84,7 @@ class Texts:
 
 
 class Recorded(NamedTuple):
-    tables: SpoolTables
+    tables: WholeSpool
     names: list[str]
     stdout: str
     status: int
@@ -101,8 +99,7 @@ class Recorded(NamedTuple):
         columns = self.tables.invocation
         rows = []
         for index in range(len(columns["invocation_id"])):
-            row = {name: np.ma.asarray(values)[index] for name, values in columns.items()}
-            row = {name: None if value is np.ma.masked else value for name, value in row.items()}
+            row = {name: values[index] for name, values in columns.items()}
             row["name"] = self.names[row["function_id"]]
             rows.append(row)
         return rows
@@ -167,5 +164,5 @@ class Runner:
         shown = "".join(line for line in errors.splitlines(True) if "ebugger" not in line and "inspector" not in line)
         status = process.returncode
         return Recorded(
-            read_spool(directory / "spool"), texts.names, out + shown, status, texts.refused, texts.paths
+            read_whole(directory / "spool"), texts.names, out + shown, status, texts.refused, texts.paths
         )

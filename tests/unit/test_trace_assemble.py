@@ -16,7 +16,7 @@ from pipetrace.tracer.captured import gather_requests, requests_path
 from pipetrace.tracer.cpu_profile import CpuProfile
 from pipetrace.tracer.listen import Listener, node_options, read_listeners, wait_for_listener
 from pipetrace.tracer.metrics import ProcessSample, sample_table
-from pipetrace.tracer.spool import SpoolTables, read_spool
+from pipetrace.tracer.spool import Parts, SpoolTables, read_spool
 from pipetrace.tracer.static_tables import LoadedFile, StaticFile
 from pipetrace.tracer.trace import TraceWriter, open_trace
 from pipetrace.tracer.transform import Problem
@@ -27,15 +27,19 @@ def static(functions: int) -> StaticFile:
     return StaticFile(rows, (), ((0, 1),) if functions > 1 else (), (), ())
 
 
+def parts(table: dict[str, Any]) -> Parts:
+    return Parts(len(next(iter(table.values()), ())), lambda: iter([table] if table else []))
+
+
 def empty_spool(tmp_path: Path, **tables: dict[str, Any]) -> SpoolTables:
     blank = read_spool(tmp_path / "none")
     return SpoolTables(
         process=tables.get("process", blank.process),
-        invocation=tables.get("invocation", blank.invocation),
+        invocation=parts(tables.get("invocation", {})),
         chain=blank.chain,
         rupture=tables.get("rupture", blank.rupture),
         shape=tables.get("shape", blank.shape),
-        location=tables.get("location", blank.location),
+        location=parts(tables.get("location", {})),
         access=blank.access,
         problem=tables.get("problem", blank.problem),
     )

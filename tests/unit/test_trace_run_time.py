@@ -21,7 +21,16 @@ def bounded(looks: list[tuple[int, int]], invocations: list[tuple[float, float, 
         thread.note(START + at * MS, run * MS)
     columns = np.array(invocations, dtype=np.float64).reshape(-1, 3) * MS
     start, wall, cpu = (columns[:, index].astype(np.int64) for index in range(3))
-    return [round(float(value) / MS, 3) for value in thread.bounded(start + START, wall, cpu)]
+    found = []
+    for size in (max(len(columns), 1), 1):
+        bound = thread.bound()
+        parts = [slice(at, at + size) for at in range(0, len(columns), size)]
+        for part in parts:
+            bound.add(start[part] + START, wall[part], cpu[part])
+        lowered = [bound.lowered(start[part] + START, wall[part], cpu[part]) for part in parts]
+        found.append([round(float(value) / MS, 3) for values in lowered for value in values])
+    assert found[0] == found[1]
+    return found[0]
 
 
 def test_a_thread_that_was_not_held_up_keeps_all() -> None:
