@@ -94,10 +94,10 @@ def constants_of(
     names = ModuleNames(recording)
     for unit in sorted(moved):
         for name, capture in names.used_by(analysis.reach.of_unit(unit)).items():
-            if name[0] not in recording.functions or capture.kind in ("function", "class"):
+            if name[0] not in recording.functions:
                 continue
             location = f"{recording.file_of(name[0])}:{capture.name}"
-            plain = capture.init_kind in ("literal", "function") and name not in written
+            plain = capture.init_kind == "literal" and name not in written
             if plain or location in apart:
                 continue
             if capture.home is not None and capture.home[1]:

@@ -45,6 +45,10 @@ function valuesOf(location) {
   return (plan.constants.get(location) || []).flatMap((id) => twins.valuesOf(id, name));
 }
 
+/** The prototypes of the language: what an object is made of, as far as the program has made it, ends there. */
+const BUILT_IN = new Set(Object.values(Object.getOwnPropertyDescriptors(globalThis))
+  .map(({ value }) => (typeof value === 'function' ? value.prototype : undefined)));
+
 /** @param {Iterable<string>} locations @returns {WeakMap<object, Set<string>>} */
 function partsOf(locations) {
   /** @type {WeakMap<object, Set<string>>} */
@@ -63,6 +67,8 @@ function partsOf(locations) {
       else found.set(value, new Set([location]));
       if (types.isMap(value)) waiting.push(...value.keys(), ...value.values());
       else if (types.isSet(value)) waiting.push(...value);
+      const prototype = Object.getPrototypeOf(value);
+      if (!BUILT_IN.has(prototype)) waiting.push(prototype);
       if (!ArrayBuffer.isView(value)) {
         for (const one of Object.values(Object.getOwnPropertyDescriptors(value))) if ('value' in one) waiting.push(one.value);
       }

@@ -24,6 +24,9 @@ from tests.differential.shrink import shrink
 from tests.differential.tree import Program, save_program
 from tests.differential.trial import COUNTED, TALLIES, Failure, Outcome, Setting, try_programs
 
+_HASTE_S = 20.0
+"""How long clients wait for an answer of a program that is made smaller."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run, and return 1 if any program did something else when it was staged."""
@@ -112,8 +115,11 @@ def attempt(programs: Sequence[Program], setting: Setting) -> Outcome:
 def shrink_failure(program: Program, kind: str, setting: Setting, rounds: int) -> Program:
     """A smaller program that fails in the same way."""
 
+    # A program from which its answer was cut away would hold up all that are tried with it.
+    hasty = replace(setting, wait_s=_HASTE_S)
+
     def fails(candidates: Sequence[Program]) -> list[bool]:
-        failed = {failure.program.name for failure in attempt(candidates, setting).failures if failure.kind == kind}
+        failed = {failure.program.name for failure in attempt(candidates, hasty).failures if failure.kind == kind}
         return [candidate.name in failed for candidate in candidates]
 
     return shrink(program, fails, rounds=rounds)
@@ -167,6 +173,7 @@ def summary(journal: Path) -> str:
         f"{total['violations']} refused as violations on paths that were not recorded or after such; "
         f"{total['again']} compared once more without those requests; "
         f"{total['limits']} differ by changes that the README says are not watched\n"
+        f"{total['silent']} programs left out whose original leaves a client without an answer\n"
         f"kept: {_counts(tally['refusals'])}"
     )
 

@@ -10,7 +10,8 @@ from typing import cast
 
 from tests.differential.tree import Ask, Program
 
-_WAIT_S = 150.0
+WAIT_S = 150.0
+"""How long a client waits for an answer: other work on the machine decides nothing."""
 _TOGETHER = 3
 
 
@@ -37,43 +38,53 @@ Answers = dict[int, Answer]
 STATE, STATE_AFTER, STATE_LAST = -1, -2, -3
 
 
-async def use_recorded(program: Program, ports: dict[str, int], answers: Answers) -> None:
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where the clients of one program find it."""
+
+    ports: dict[str, int]
+    """By protocol: http, tcp, udp."""
+    wait_s: float = WAIT_S
+    """How long a client waits for an answer."""
+
+
+async def use_recorded(program: Program, server: Server, answers: Answers) -> None:
     """Send a program what the recording sees, and ask for its state after each phase."""
-    await _one_client(_of_phase(program, "in order"), ports, answers)
-    await _ask_state(ports, answers, STATE)
+    await _one_client(_of_phase(program, "in order"), server, answers)
+    await _ask_state(server, answers, STATE)
     together = _of_phase(program, "together")
     if program.notes.get("commutative"):
         clients = [together[start::_TOGETHER] for start in range(_TOGETHER)]
         await asyncio.gather(
-            *(_one_client(client, ports, answers, pipelined=k == 1) for k, client in enumerate(clients))
+            *(_one_client(client, server, answers, pipelined=k == 1) for k, client in enumerate(clients))
         )
     else:
-        await _one_client(together, ports, answers)
-    await _ask_state(ports, answers, STATE_AFTER)
+        await _one_client(together, server, answers)
+    await _ask_state(server, answers, STATE_AFTER)
 
 
-async def use_unseen(program: Program, ports: dict[str, int], answers: Answers) -> None:
+async def use_unseen(program: Program, server: Server, answers: Answers) -> None:
     """Send a program what takes it to paths that the recording never saw, and ask for its state."""
     unseen = _of_phase(program, "unseen")
     if unseen:
-        await _one_client(unseen, ports, answers)
-        await _ask_state(ports, answers, STATE_LAST)
+        await _one_client(unseen, server, answers)
+        await _ask_state(server, answers, STATE_LAST)
 
 
 def _of_phase(program: Program, phase: str) -> list[tuple[int, Ask]]:
     return [(number, ask) for number, ask in enumerate(program.asks) if ask.phase == phase and not ask.left_out]
 
 
-async def _ask_state(ports: dict[str, int], answers: Answers, number: int) -> None:
-    async with _Client(ports) as client:
+async def _ask_state(server: Server, answers: Answers, number: int) -> None:
+    async with _Client(server) as client:
         await client.http(Ask("http", "/settled"))
         answers[number] = await client.http(Ask("http", "/state"))
 
 
 async def _one_client(
-    asks: Sequence[tuple[int, Ask]], ports: dict[str, int], answers: Answers, *, pipelined: bool = False
+    asks: Sequence[tuple[int, Ask]], server: Server, answers: Answers, *, pipelined: bool = False
 ) -> None:
-    async with _Client(ports) as client:
+    async with _Client(server) as client:
         if pipelined:
             gets = [(n, a) for n, a in asks if a.proto == "http" and a.method == "GET" and not a.leaves]
             found = await client.pipeline([a for _, a in gets])
@@ -88,8 +99,9 @@ async def _one_client(
 class _Client:
     """One client: a connection for each protocol, opened when it is needed."""
 
-    def __init__(self, ports: dict[str, int]) -> None:
-        self._ports = ports
+    def __init__(self, server: Server) -> None:
+        self._ports = server.ports
+        self._wait_s = server.wait_s
         self._web: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         self._answered = False
         """The connection for HTTP has had an answer."""
@@ -108,11 +120,11 @@ class _Client:
 
     async def send(self, ask: Ask) -> Answer:
         if ask.leaves:
-            return await _begin_only(ask, self._ports["http"])
+            return await _begin_only(ask, self._ports["http"], self._wait_s)
         if ask.proto == "http":
             return await self.http(ask)
         try:
-            return await asyncio.wait_for(self._line(ask) if ask.proto == "tcp" else self._datagram(ask), _WAIT_S)
+            return await asyncio.wait_for(self._line(ask) if ask.proto == "tcp" else self._datagram(ask), self._wait_s)
         except TimeoutError:
             return Answer("", end="late")
         except OSError:
@@ -134,7 +146,7 @@ class _Client:
 
     async def http(self, ask: Ask) -> Answer:
         try:
-            return (await asyncio.wait_for(self.pipeline([ask]), _WAIT_S))[0]
+            return (await asyncio.wait_for(self.pipeline([ask]), self._wait_s))[0]
         except TimeoutError:
             self._web, self._answered = None, False
             return Answer("", end="late")
@@ -151,7 +163,7 @@ class _Client:
             for ask in asks[len(found) :]:
                 self._web[1].write(_wire(ask))
             for _ in asks[len(found) :]:
-                answer, stays = await _read(self._web[0])
+                answer, stays = await _read(self._web[0], self._wait_s)
                 if answer.end == "cut" and not answer.status and self._answered:
                     # A server closes a connection that was idle for long, as this machine may have made it.
                     self._web[1].close()
@@ -166,7 +178,7 @@ class _Client:
         return found
 
 
-async def _begin_only(ask: Ask, port: int) -> Answer:
+async def _begin_only(ask: Ask, port: int, wait_s: float) -> Answer:
     """The beginning of an answer, on a connection that is closed then; the whole of one that ends before."""
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -174,7 +186,7 @@ async def _begin_only(ask: Ask, port: int) -> Answer:
         return Answer("", end="refused")
     try:
         writer.write(_wire(ask))
-        return (await _read(reader, until=b" so\n"))[0]
+        return (await _read(reader, wait_s, until=b" so\n"))[0]
     finally:
         writer.close()
 
@@ -200,7 +212,7 @@ def _wire(ask: Ask) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
 
 
-async def _read(reader: asyncio.StreamReader, until: bytes | None = None) -> tuple[Answer, bool]:
+async def _read(reader: asyncio.StreamReader, wait_s: float, until: bytes | None = None) -> tuple[Answer, bool]:
     """One answer, or as much of it as has a text, and whether the connection stays open."""
     status, headers, body = "", [], bytearray()
     end, stays = "complete", True
@@ -229,7 +241,7 @@ async def _read(reader: asyncio.StreamReader, until: bytes | None = None) -> tup
             body.extend(await reader.read())
 
     try:
-        await asyncio.wait_for(talk(), _WAIT_S)
+        await asyncio.wait_for(talk(), wait_s)
     except TimeoutError:
         end, stays = "late", False
     except asyncio.IncompleteReadError as error:

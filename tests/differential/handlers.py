@@ -119,7 +119,8 @@ def left_body(w: World, *, catches: bool) -> list[Part]:
     told = r.choice(["res.writableEnded", "res.headersSent", "req.complete", "res.writableFinished"])
     found = [text for state in w.states for text in state.writes] if w.commutative else []
     after: tuple[Part, ...] = (*([r.choice(found)] if found else []), f"print('{w.fresh('left ')}', b + ' ' + {told});", "done();")
-    begin: list[Part] = [*_BEGIN, *steps(w, scope, r.randint(1, 2)), "res.write('begin ' + out.join() + ' so\\n');"]
+    # With status 204 no answer would ever begin for its client to go away from.
+    begin: list[Part] = [*_BEGIN, *steps(w, scope, r.randint(1, 2)), "if (res.statusCode === 204) res.statusCode = 206;", "res.write('begin ' + out.join() + ' so\\n');"]
     close = r.choice(["res.on('close', () => {", "res.once('close', () => {", "req.on('close', () => {"])
     if close.startswith("req"):
         # A request is closed when it has been read, too.

@@ -209,7 +209,7 @@ class _Maker:
                 made, uses, late = tool(w)
                 # The changes of such a thing are in the place of what the request of this route would do else.
                 changes = [Block("if (b > 1) {", (r.choice(late),), "}")] if late and w.unseen and r.random() < 0.4 else []
-                inner = Block(f"return {word}(req, res) => {{{mark}", (f"req.own = [{uses}];", *changes, *body), "};")
+                inner = Block(f"return {word}(req, res) => {{{mark}", (body[0], f"req.own = [{uses}];", *changes, *body[1:]), "};")
                 parts.append(Block(f"function make{number}(k) {{", (*made, inner), "}"))
                 parts.append(f"{verb}{names}{around[0]}make{number}({r.randint(1, 5)}){around[1]});")
                 if not post and r.random() < 0.5:

@@ -26,6 +26,7 @@ def test_random_programs_do_the_same_when_they_are_staged(first: int, move: str)
     outcome = attempt(programs, Setting(move, first))
     assert not outcome.failures, _told(outcome)
     assert outcome.compared > 20 * _BATCH
+    assert outcome.silent == 0
     if move == "all":
         assert outcome.moved > _BATCH
         assert outcome.calls > 10 * outcome.moved
@@ -38,6 +39,16 @@ def test_what_once_did_something_else_does_the_same_now(esm: bool) -> None:
     outcome = attempt(chosen, Setting("all")) if chosen else Outcome()
     assert not outcome.failures, _told(outcome)
     assert outcome.programs == len(chosen)
+    assert outcome.silent == 0
+
+
+def test_a_program_that_leaves_a_client_without_an_answer_is_counted_and_costs_one_wait() -> None:
+    folder = next(path for path in _REGRESSIONS if path.name == "class-changed")
+    program = load_program(folder)
+    lines = tuple(dict(program.files)[program.entry])
+    never = program.with_file(program.entry, [line.replace("if (b === 5)", "if (b === 5) return;") for line in map(str, lines)])
+    outcome = attempt([never], Setting("all", wait_s=2))
+    assert (outcome.silent, outcome.compared, outcome.failures) == (1, 0, [])
 
 
 def test_a_seed_makes_one_program_and_a_saved_one_is_the_same(tmp_path: Path) -> None:

@@ -219,6 +219,10 @@ TRAPS = {
     "twice": {
         "answer": "moved",
     },
+    "many": {
+        "count": "moved",
+        "function@16": "moved",
+    },
     "web-socket": {
         "weigh": "moved",
         "function@17": "argument-unsendable",

@@ -40,6 +40,11 @@ def _id(app: Staged, trap: str, handler: str) -> str:
     return f"{file}#{handler}"
 
 
+def _warnings(errors: str) -> set[str]:
+    """What Node warns of."""
+    return set(re.findall(r"^\(node:\d+\) (.*)$", errors, re.MULTILINE))
+
+
 KINDS = ["threads", pytest.param("nats", marks=pytest.mark.nats)]
 
 
@@ -81,6 +86,7 @@ def test_it_serves_to_the_end_without_violations(
     assert run.alive and app.original.alive
     assert run.status == app.original.status
     assert run.violations == ()
+    assert _warnings(run.errors) <= _warnings(app.original.errors)
     assert sorted(run.output.splitlines()) == sorted(app.original.output.splitlines())
     for handler, why in RUN_HERE[application].items():
         assert f"{handler} runs on the entry stage: {why}" in run.errors

@@ -14,6 +14,7 @@ const decoder = require('../codec/decode.js');
 const { applyChanges, encodeChanges } = require('../codec/changes.js');
 const { STATE: SOCKET } = require('./socket.js');
 const { CopiedRequest } = require('./request.js');
+const endings = require('./endings.js');
 const { listing } = require('./own-keys.js');
 
 /** @typedef {import('../session.js').Session} Session */
@@ -75,14 +76,25 @@ class RealResponse {
     /** @type {((value?: any) => void)[]} */
     this.waitingForEnd = [];
     this.closed = real.destroyed || (real.writableFinished && real.closed);
-    this.onClose = () => {
-      this.closed = true;
-      const { session: s } = this;
-      if (!s.ended && (this.watched || !real.writableFinished)) this.tell([EVENT_CLOSE, real.writableFinished]);
-      if (s.done && s.peer) s.peer.release(s);
-      this.tellEnded();
-    };
-    real.on('close', this.onClose);
+    endings.watch(real, this);
+  }
+
+  onClose() {
+    this.closed = true;
+    const { session: s, real } = this;
+    if (!s.ended && (this.watched || !real.writableFinished)) this.tell([EVENT_CLOSE, real.writableFinished]);
+    if (s.done && s.peer) s.peer.release(s);
+    this.tellEnded();
+  }
+
+  onFinish() {
+    if (this.watched) this.tell([EVENT_FINISH]);
+  }
+
+  onDrain() {
+    if (!this.waiting) return;
+    this.waiting = false;
+    this.credit(0);
   }
 
   /** @param {any[]} payload */
@@ -139,13 +151,8 @@ class RealResponse {
     if (!chunk || real.writableEnded) return;
     this.consumed += typeof chunk === 'string' ? Buffer.byteLength(chunk) : chunk.length;
     if (this.waiting) return;
-    if (real.writableNeedDrain) {
-      this.waiting = true;
-      real.once('drain', () => {
-        this.waiting = false;
-        this.credit(0);
-      });
-    } else this.credit(WINDOW / 4);
+    if (real.writableNeedDrain) this.waiting = true;
+    else this.credit(WINDOW / 4);
   }
 
   /** @param {number} least */
@@ -161,7 +168,6 @@ class RealResponse {
     this.watched = true;
     const { real } = this;
     if (real.writableFinished) this.tell([EVENT_FINISH]);
-    else real.once('finish', () => this.tell([EVENT_FINISH]));
     if (this.closed) this.tell([EVENT_CLOSE, real.writableFinished]);
   }
 
@@ -178,7 +184,7 @@ class RealResponse {
   }
 
   close() {
-    if (this.waitingForEnd.length === 0) this.real.off('close', this.onClose);
+    if (this.waitingForEnd.length === 0) endings.unwatch(this.real, this);
   }
 
   /** @returns {boolean} true when nothing more will come of this response */

@@ -8,7 +8,7 @@ const app = express();
 app.disable('x-powered-by');
 for (const trap of ['write-order', 'next', 'next-order', 'throwing', 'error-middleware', 'streams', 'uploads', 'events', 'bodiless', 'trailers',
   'continue', 'status', 'cookies', 'locals', 'left-behind', 'aborts', 'finish', 'compressed', 'multipart', 'sessions', 'sign-in', 'keep-alive', 'large', 'late',
-  'headers', 'formats', 'params', 'methods', 'twice']) {
+  'headers', 'formats', 'params', 'methods', 'twice', 'many']) {
   app.use(`/${trap}`, require(`./${trap}`));
 }
 app.use((error, req, res, next) => {

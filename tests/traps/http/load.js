@@ -170,6 +170,7 @@ module.exports = {
     for (const method of ['GET', 'PUT', 'DELETE', 'PATCH']) await talk.tell(method, '/thing');
     await talk.get('/all');
   },
+  many: gets('/all'),
   twice: async (talk) => {
     await talk.together(['/wait', '/now', '/now']);
   },
