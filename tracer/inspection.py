@@ -17,10 +17,22 @@ _INTERVAL_US = 2000
 FIRST_S = 3.0
 ON_S = 1.0
 OFF_S = 4.0
-"""The profile is taken at first for FIRST_S, then for ON_S in every ON_S + OFF_S: while it is on, all calls into the
-engine and Node are slower (by a tenth or a fifth of a server's time), whatever the interval."""
+MOST_OFF_S = 16.0
+STARTS_SHARE = 0.01
+"""The profile is taken in windows, at first for FIRST_S and then for ON_S each, with pauses between them (`pause_s`): while
+it is on, all calls into the engine and Node are slower (by a tenth or a fifth of a server's time), whatever the interval;
+and as it starts, the engine walks the whole heap, which stalls the program for 1 to 2 ms per MB."""
 _PARTING_S = 2.0
 """How long the process may take to end the connection before the recorder does."""
+
+
+def pause_s(windows: int, start_s: float) -> float:
+    """Return how long no profile is taken after so many windows, of which the last took `start_s` to start.
+
+    Pauses grow from OFF_S to MOST_OFF_S, so that short recordings have a profile, too; they are longer where the starts
+    would take more than STARTS_SHARE of the program's time.
+    """
+    return max(min(OFF_S * 2.0 ** (windows - 1), MOST_OFF_S), start_s / STARTS_SHARE)
 
 
 class Inspection:
@@ -35,6 +47,9 @@ class Inspection:
         """When the profile that is being taken began; 0 while none is."""
         self._ended_ns = 0
         """When the last one ended."""
+        self._windows = 0
+        self._start_s = 0.0
+        """How long the last window took to begin."""
         self.stats: dict[str, Any] = {}
         """What the agent measured of itself; empty until the end."""
         self.attached = False
@@ -98,7 +113,7 @@ class Inspection:
             if time.monotonic() >= until:
                 if self._begun_ns:
                     self._fetch(session)
-                    until = time.monotonic() + OFF_S
+                    until = time.monotonic() + pause_s(self._windows, self._start_s)
                 else:
                     self._begin(session)
                     until = time.monotonic() + ON_S
@@ -124,6 +139,8 @@ class Inspection:
     def _begin(self, session: Session) -> None:
         self._begun_ns = time.time_ns()
         session.call("Profiler.start")
+        self._windows += 1
+        self._start_s = (time.time_ns() - self._begun_ns) / 1e9
 
     def _leave(self) -> None:
         self._leaving = True

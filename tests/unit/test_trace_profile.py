@@ -7,6 +7,7 @@ from typing import Any
 
 from pipetrace.tracer import cpu_profile
 from pipetrace.tracer.cpu_profile import CpuProfile, Outside
+from pipetrace.tracer.inspection import MOST_OFF_S, OFF_S, STARTS_SHARE, pause_s
 from pipetrace.tracer.static_tables import LoadedFile, StaticFile
 
 ROOT = Path("/app")
@@ -167,3 +168,9 @@ def test_an_application_that_was_never_met_ran_all_the_same() -> None:
     nodes = (node(1, [2], "(root)"), node(2, [3], "m", "/app/node_modules/@a/b/x.js", 0, 3), node(3, [], "s", "node:fs"))
     summed.add(profile(*nodes, samples=[2, 3, 3, 3], each_us=300_000), 10**12)
     assert summed.outside(10**12 - 10**9) == Outside(0.999, {"@a/b": 1.0}, 0.9)
+
+
+def test_pauses_between_profiles_grow_and_keep_what_their_starts_take_small() -> None:
+    assert [pause_s(windows, 0.0) for windows in (1, 2, 3, 9)] == [OFF_S, 2 * OFF_S, MOST_OFF_S, MOST_OFF_S]
+    # A heap of 500 MB.
+    assert pause_s(1, 0.8) * STARTS_SHARE == 0.8

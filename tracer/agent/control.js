@@ -35,6 +35,8 @@ const PROFILE_US = 2000;
 const FIRST_MS = 3000;
 const ON_MS = 1000;
 const OFF_MS = 4000;
+const MOST_OFF_MS = 16000;
+const STARTS_SHARE = 0.01;
 
 const run = process.env.PIPETRACE_RUN;
 const directory = process.env.PIPETRACE_DIR;
@@ -197,10 +199,21 @@ function ownProfile(directory, stats) {
   let begun = 0;
   let ended = 0;
   let count = 0;
+  let windows = 0;
+  /** How long the last window took to begin, in ms. */
+  let starting = 0;
 
   function begin() {
     begun = Date.now();
+    const before = performance.now();
     session?.post('Profiler.start');
+    starting = performance.now() - before;
+    windows++;
+  }
+
+  /** How long no profile is taken. @returns {number} ms */
+  function pause() {
+    return Math.max(Math.min(OFF_MS * 2 ** (windows - 1), MOST_OFF_MS), starting / STARTS_SHARE);
   }
 
   /** Write the profile that is being taken, if one is. */
@@ -228,7 +241,7 @@ function ownProfile(directory, stats) {
       if (session === null) return;
       if (begun === 0) begin();
       else fetch();
-      alternate(begun === 0 ? OFF_MS : ON_MS);
+      alternate(begun === 0 ? pause() : ON_MS);
     }, delay).unref();
   }
 
