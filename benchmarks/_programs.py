@@ -19,6 +19,8 @@ from pipetrace.runner.node import find_node
 PROGRAMS_FOLDER = common.HERE / "programs"
 LISTENING = common.HERE / "listening.js"
 
+OPEN_TELEMETRY = "0.69.0"
+
 MATHOID_CONFIG = """
 num_workers: 0
 logging: {level: fatal}
@@ -68,6 +70,8 @@ class Tool:
     """Program, scratch folder → command."""
     environment: Mapping[str, str] = field(default_factory=dict)
     es5_only: bool = False
+    patience_s: float = 90.0
+    """How long a program may take to end under it: some write what they have recorded."""
 
 
 def _request(method: str, url: str, body: bytes = b"", **headers: str) -> bytes:
@@ -179,8 +183,10 @@ def _wrapped(package: str, version: str, script: str, *options: str) -> Callable
 
 
 def _open_telemetry(program: Program, folder: Path) -> list[str]:
-    found = npm.install("@opentelemetry/auto-instrumentations-node", "0.82.0")
-    return [find_node(), "--require", str(found / "build/src/register.js"), *plain(program)[1:]]
+    # The last line of versions for Node 20.
+    found = npm.install("@opentelemetry/auto-instrumentations-node", OPEN_TELEMETRY)
+    exports = json.loads((found / "package.json").read_text(encoding="utf-8"))["exports"]
+    return [find_node(), "--require", str(found / exports["./register"]), *plain(program)[1:]]
 
 
 def _jalangi(program: Program, folder: Path) -> list[str]:
@@ -197,6 +203,7 @@ def _jalangi(program: Program, folder: Path) -> list[str]:
 NOTHING = "no tool"
 TOOLS: Mapping[str, Tool] = {
     NOTHING: Tool(NOTHING, lambda program, folder: plain(program)),
+    "again": Tool("no tool, another process", lambda program, folder: plain(program)),
     "costs": Tool("pipetrace, costs only", _recorded("off")),
     "sampled": Tool("pipetrace, memory sampled", _recorded("sampled")),
     "full": Tool("pipetrace, memory full", _recorded("full")),
@@ -208,9 +215,11 @@ TOOLS: Mapping[str, Tool] = {
     ),
     "0x": Tool("0x 6.0.0", _wrapped("0x", "6.0.0", "cmd.js", "--collect-only", "--output-dir", "{folder}/0x")),
     "otel": Tool(
-        "OpenTelemetry auto-instrumentation 0.82.0",
+        f"OpenTelemetry auto-instrumentation {OPEN_TELEMETRY}",
         _open_telemetry,
         {"OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none", "OTEL_SERVICE_NAME": "benchmark"},
+        # It takes the signal for itself, and the server goes on.
+        patience_s=2.0,
     ),
     "jalangi2": Tool("Jalangi2 0.2.6, counting accesses", _jalangi, es5_only=True),
 }

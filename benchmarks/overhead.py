@@ -2,7 +2,8 @@
 
 All variants of a program run at the same time and are loaded in short turns, in an order that changes from
 round to round; a factor is the median of the ratios to the turns without a tool in the same round. So what
-disturbs the machine disturbs all of them alike.
+disturbs the machine disturbs all of them alike. Two processes of one program differ by a tenth, so every variant is
+started anew several times, and the rounds of all starts count. One more variant without a tool shows what is left.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import textwrap
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -55,10 +57,29 @@ class Variant:
     tool: str
     process: subprocess.Popen[bytes]
     listening: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Taken:
+    """The figures of a tool, of all its starts."""
+
     cpu_us: list[float] = field(default_factory=list)
     """CPU microseconds per request, by round."""
+    ratios: list[float] = field(default_factory=list)
+    """To the turns without a tool around it, by round."""
     failures: int = 0
     latency_ms: list[float] = field(default_factory=list)
+
+    def note(self, turn: dict[str, Any], plain_us: float | None) -> float:
+        """Add a turn; `plain_us` per request without a tool in the same round, None for itself. Returns its own."""
+        if turn["answers"] == 0:
+            raise PipetraceError("nothing was answered.")
+        own: float = turn["cpu_ns"] / turn["answers"] / 1000
+        self.cpu_us.append(own)
+        self.ratios.append(1.0 if plain_us is None else own / plain_us)
+        self.latency_ms.append(turn["p50_ms"])
+        self.failures += turn["failures"]
+        return own
 
 
 class Turns:
@@ -89,10 +110,10 @@ class Turns:
         self._process.wait()
 
 
-def start(chosen: Program, name: str, folder: Path, environment: dict[str, str]) -> Variant:
-    """Start a program under a tool and return once it listens. Raises PipetraceError when it does not."""
+def start(chosen: Program, name: str, folder: Path, environment: dict[str, str], label: str = "") -> Variant:
+    """Start a program under a tool and return once it listens. Raises PipetraceError with the reason if it does not."""
     tool: Tool = TOOLS[name]
-    scratch = folder / name
+    scratch = folder / (label or name)
     scratch.mkdir()
     noted = scratch / "listening.jsonl"
     options = f"{os.environ.get('NODE_OPTIONS', '')} --require {LISTENING}".strip()
@@ -100,11 +121,17 @@ def start(chosen: Program, name: str, folder: Path, environment: dict[str, str])
     process = spawn(tool.command(chosen, folder), chosen.cwd, env, scratch / "stdout", scratch / "stderr")
     if not wait_until(lambda: process.poll() is not None or _listens(noted) is not None, PATIENCE_S):
         stop_groups([process], 1.0)
-        raise PipetraceError(f"{chosen.name} under {tool.name} did not listen within {PATIENCE_S:g} s.")
+        raise PipetraceError(f"does not listen within {PATIENCE_S:g} s")
     found = _listens(noted)
     if found is None:
-        raise PipetraceError(f"{chosen.name} under {tool.name} ended: {last_words(scratch / 'stderr')}")
+        raise PipetraceError(f"ends: {last_words(scratch / 'stderr') or 'no word'}")
     return Variant(name, process, found)
+
+
+def stop(variants: Sequence[Variant]) -> None:
+    """End variants, each in the time that its tool may take."""
+    for patience_s in sorted({TOOLS[one.tool].patience_s for one in variants}):
+        stop_groups([one.process for one in variants if TOOLS[one.tool].patience_s == patience_s], patience_s)
 
 
 def _listens(noted: Path) -> dict[str, Any] | None:
@@ -141,72 +168,78 @@ def sink() -> Iterator[dict[str, str]]:
 
 
 def measure(
-    chosen: Program, tools: Sequence[str], *, rounds: int, warmup: int, scale: float, folder: Path
+    chosen: Program, tools: Sequence[str], *, starts: int, rounds: int, warmup: int, scale: float, folder: Path
 ) -> dict[str, Any]:
-    """Measure one program under several tools, with none first."""
+    """Measure one program under several tools."""
     answers = max(4, round(chosen.answers * scale))
     problems: dict[str, str] = {}
-    with ExitStack() as stack:
-        environment = stack.enter_context(sink())
-        variants: list[Variant] = []
-        turns = Turns()
-        stack.callback(turns.close)
-        stack.callback(lambda: stop_groups([one.process for one in variants], PATIENCE_S))
-        for name in tools:
-            click.echo(f"{chosen.name}: starting under {TOOLS[name].name}", err=True)
-            try:
-                variants.append(start(chosen, name, folder, environment))
-            except PipetraceError as error:
-                if name == NOTHING:
-                    raise
-                problems[name] = str(error)
-                click.echo(f"  {error}", err=True)
-        for _ in range(warmup):
-            for variant in variants:
-                turns.take(variant, chosen.requests, answers)
-        order = random.Random(1)
-        base = variants[0]
-        for number in range(rounds):
-            click.echo(f"{chosen.name}: round {number + 1} of {rounds}", err=True)
-            others = variants[1:]
-            order.shuffle(others)
-            before = turns.take(base, chosen.requests, answers)
-            for variant in others:
-                _note(variant, turns.take(variant, chosen.requests, answers))
-            after = turns.take(base, chosen.requests, answers)
-            _note(base, before)
-            base.cpu_us[-1] = (base.cpu_us[-1] + after["cpu_ns"] / after["answers"] / 1000) / 2
+    taken: dict[str, Taken] = {}
+    for number in range(starts):
+        place = folder / str(number)
+        place.mkdir()
+        click.echo(f"{chosen.name}: start {number + 1} of {starts}", err=True)
+        _measure_once(
+            chosen, [name for name in tools if name not in problems], answers, rounds, warmup, place, taken, problems
+        )
     # Stopped by now, so the traces are written.
     return {
         "program": chosen.name,
         "what": chosen.what,
         "server": chosen.server,
-        "answers": answers,
-        "rounds": rounds,
         "problems": problems,
-        "tools": {variant.tool: _result(variant, base) for variant in variants},
-        "bias": bias_rows(folder),
+        "tools": {tool: _result(found, answers, starts) for tool, found in taken.items()},
+        "bias": bias_rows(place),
     }
 
 
-def _note(variant: Variant, taken: dict[str, Any]) -> None:
-    if taken["answers"] == 0:
-        raise PipetraceError(f"nothing was answered under {TOOLS[variant.tool].name}.")
-    variant.cpu_us.append(taken["cpu_ns"] / taken["answers"] / 1000)
-    variant.latency_ms.append(taken["p50_ms"])
-    variant.failures += taken["failures"]
+def _measure_once(
+    chosen: Program, tools: Sequence[str], answers: int, rounds: int, warmup: int, folder: Path,
+    taken: dict[str, Taken], problems: dict[str, str],
+) -> None:  # fmt: skip
+    """Start all variants and take their turns, into `taken`; a tool that cannot run goes to `problems`."""
+    with ExitStack() as stack:
+        environment = stack.enter_context(sink())
+        variants: list[Variant] = []
+        turns = Turns()
+        stack.callback(turns.close)
+        stack.callback(stop, variants)
+        # Two without a tool, one for the turn before the others and one for that behind.
+        for name, label in ((NOTHING, "before"), (NOTHING, "behind"), *((name, name) for name in tools)):
+            try:
+                variants.append(start(chosen, name, folder, environment, label))
+            except PipetraceError as error:
+                if name == NOTHING:
+                    raise
+                problems[name] = str(error)
+                click.echo(f"  {TOOLS[name].name} {error}", err=True)
+        for _ in range(warmup):
+            for variant in variants:
+                turns.take(variant, chosen.requests, answers)
+        order = random.Random(str(folder))
+        first, last, *others = variants
+        for _ in range(rounds):
+            order.shuffle(others)
+            around = [turns.take(first, chosen.requests, answers)]
+            within = [(variant, turns.take(variant, chosen.requests, answers)) for variant in others]
+            around.append(turns.take(last, chosen.requests, answers))
+            plain_us = statistics.mean([taken.setdefault(NOTHING, Taken()).note(turn, None) for turn in around])
+            for variant, turn in within:
+                taken.setdefault(variant.tool, Taken()).note(turn, plain_us)
 
 
-def _result(variant: Variant, base: Variant) -> dict[str, Any]:
-    ratios = sorted(mine / plain for mine, plain in zip(variant.cpu_us, base.cpu_us, strict=True))
+def _result(found: Taken, answers: int, starts: int) -> dict[str, Any]:
+    ratios = sorted(found.ratios)
     quartile = len(ratios) // 4
     return {
         "factor": statistics.median(ratios),
         "quartiles": [ratios[quartile], ratios[-1 - quartile]],
-        "cpu_us": statistics.median(variant.cpu_us),
-        "all_cpu_us": [round(value, 2) for value in variant.cpu_us],
-        "p50_ms": statistics.median(variant.latency_ms),
-        "failures": variant.failures,
+        "cpu_us": statistics.median(found.cpu_us),
+        "ratios": [round(value, 3) for value in found.ratios],
+        "p50_ms": statistics.median(found.latency_ms),
+        "failures": found.failures,
+        "answers": answers,
+        "starts": starts,
+        "date": time.strftime("%Y-%m-%d"),
     }
 
 
@@ -214,45 +247,65 @@ def measure_start_up(
     chosen: Program, tools: Sequence[str], *, rounds: int, folder: Path
 ) -> dict[str, dict[str, float]]:
     """From the begin of the process until it listens, in milliseconds: the best of several interleaved starts."""
-    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in tools}
+    taken: dict[str, list[tuple[float, float]]] = {}
     with sink() as environment:
         for number in range(rounds):
-            for name in tools:
-                click.echo(f"{chosen.name}: start {number + 1} of {rounds} under {TOOLS[name].name}", err=True)
-                place = folder / f"start-{number}"
-                place.mkdir(exist_ok=True)
+            click.echo(f"{chosen.name}: start-up {number + 1} of {rounds}", err=True)
+            place = folder / f"start-{number}"
+            place.mkdir()
+            for name in (NOTHING, *tools):
                 try:
                     variant = start(chosen, name, place, environment)
                 except PipetraceError as error:
-                    click.echo(f"  {error}", err=True)
+                    click.echo(f"  {TOOLS[name].name} {error}", err=True)
                     continue
-                stop_groups([variant.process], PATIENCE_S)
+                stop([variant])
                 found = variant.listening
-                taken[name].append((found["start_up_ms"], found["start_up_cpu_ms"]))
+                taken.setdefault(name, []).append((found["start_up_ms"], found["start_up_cpu_ms"]))
     return {
         name: {"wall_ms": min(wall for wall, _ in found), "cpu_ms": min(cpu for _, cpu in found)}
         for name, found in taken.items()
-        if found
     }
 
 
-def render(results: Sequence[dict[str, Any]], busy: Sequence[str]) -> str:
+def together(earlier: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """Results of one program from two runs: what the later one measured replaces what the earlier one did."""
+    names = {**now["tools"], **now["problems"]}
+    kept = {tool: why for tool, why in earlier.get("problems", {}).items() if tool not in names}
+    measured = {tool: found for tool, found in earlier.get("tools", {}).items() if tool not in names}
+    return {
+        **earlier,
+        **now,
+        "problems": {**kept, **now["problems"]},
+        "tools": {**measured, **now["tools"]},
+        "start_up": {**earlier.get("start_up", {}), **now.get("start_up", {})},
+        "busy": sorted({*earlier.get("busy", ()), *now["busy"]}),
+        "bias": now["bias"] or earlier.get("bias", []),
+    }
+
+
+def render(results: Sequence[dict[str, Any]]) -> str:
     """The tables as Markdown."""
     known = common.environment()
     names = [result["program"] for result in results]
+    busy = sorted({one for result in results for one in result["busy"]})
+    dates = sorted({found["date"] for result in results for found in result["tools"].values()})
     tools = [name for name in TOOLS if any(name in result["tools"] or name in result["problems"] for result in results)]
     lines = [
         "# What recording costs\n",
-        "CPU time of the application's process per request, as a factor of the same program without a tool. All "
-        "variants ran at the same time and were loaded in turns; medians of all rounds, quartiles behind. "
-        f"Node {known['node']}, pipetrace {known['pipetrace']}, {known['cores']} cores, {time.strftime('%Y-%m-%d')}. "
-        + (f"The machine was not quiet: {', '.join(busy)}." if busy else "Nothing else ran on the machine."),
+        _wrapped(
+            "CPU time of the application's process per request, as a factor of the same program without a tool. All "
+            "variants ran at the same time and were loaded in turns; medians of all rounds of several starts, with "
+            f"quartiles. Node {known['node']}, pipetrace {known['pipetrace']}, {known['cores']} cores, "
+            f"{' and '.join(dict.fromkeys((dates[0], dates[-1])))}. "
+            + (f"The machine was not quiet: {', '.join(busy)}." if busy else "Nothing else ran on the machine.")
+        ),
         "",
         common.markdown_table(("", *names), [(TOOLS[tool].name, *(_cell(r, tool) for r in results)) for tool in tools]),
         "",
-        "Without a tool a request takes: "
-        + ", ".join(f"{r['program']} {_duration(r['tools'][NOTHING]['cpu_us'])} ({r['what']})" for r in results)
-        + ".",
+        "Without a tool a request takes:",
+        "",
+        *(f"* {r['program']} ({r['what']}): {_duration(r['tools'][NOTHING]['cpu_us'])}" for r in results),
     ]
     aims = []
     for result in results:
@@ -264,9 +317,14 @@ def render(results: Sequence[dict[str, Any]], busy: Sequence[str]) -> str:
     lines += ["", "## Aims\n", *aims]
     started = [result for result in results if result.get("start_up")]
     if started:
-        lines += ["", "## Start-up\n"]
         lines += [
-            "From the begin of the process until it listens, best of several starts: wall time, and a factor.",
+            "",
+            "## Start-up\n",
+            _wrapped(
+                "From the begin of the process until it listens, best of several starts: wall time and CPU time, and "
+                "the factors to those without a tool. None of it is in the table above. pipetrace instruments files "
+                f"in a process of its own, and keeps them for the next recording. Aim: {START_UP_AIM:g} × wall time."
+            ),
             "",
         ]
         rows = [(TOOLS[tool].name, *(_start_cell(r["start_up"], tool) for r in started)) for tool in tools]
@@ -276,10 +334,14 @@ def render(results: Sequence[dict[str, Any]], busy: Sequence[str]) -> str:
     return "\n".join([*lines, ""])
 
 
+def _wrapped(text: str) -> str:
+    return "\n".join(textwrap.wrap(text, 118, break_long_words=False, break_on_hyphens=False))
+
+
 def _cell(result: dict[str, Any], tool: str) -> str:
     found = result["tools"].get(tool)
     if found is None:
-        return "fails" if tool in result["problems"] else "–"
+        return str(result["problems"].get(tool, "–"))
     low, high = found["quartiles"]
     failed = f", {found['failures']} failed" if found["failures"] else ""
     return "1" if tool == NOTHING else f"**{found['factor']:.2f}** ({low:.2f}–{high:.2f}{failed})"
@@ -289,7 +351,10 @@ def _start_cell(start_up: dict[str, dict[str, float]], tool: str) -> str:
     found, base = start_up.get(tool), start_up[NOTHING]
     if found is None:
         return "–"
-    return f"{found['wall_ms']:.0f} ms, {found['wall_ms'] / base['wall_ms']:.2f} ×"
+    cells = f"{found['wall_ms']:.0f} ms, CPU {found['cpu_ms']:.0f} ms"
+    if tool == NOTHING:
+        return cells
+    return f"{cells} ({found['wall_ms'] / base['wall_ms']:.2f} ×, {found['cpu_ms'] / base['cpu_ms']:.2f} ×)"
 
 
 def _duration(us: float) -> str:
@@ -299,39 +364,46 @@ def _duration(us: float) -> str:
 @click.command()
 @click.option("--program", "names", multiple=True, type=click.Choice(list(PROGRAMS)), help="Default: all.")
 @click.option("--tool", "tools", multiple=True, type=click.Choice([*TOOLS][1:]), help="Default: all.")
-@click.option("--rounds", default=15, show_default=True)
+@click.option("--starts", default=3, show_default=True, help="How often each variant is started anew.")
+@click.option("--rounds", default=8, show_default=True, help="Of each start.")
 @click.option("--warmup", default=6, show_default=True, help="Turns of each variant before figures are taken.")
 @click.option("--scale", default=1.0, show_default=True, help="Length of a turn.")
 @click.option("--start-ups", default=0, show_default=True, help="Also measure start-up, with so many starts.")
 @click.option("--anyway", is_flag=True, help="Measure on a machine that is not quiet.")
 @click.option("--merge", is_flag=True, help="Only put the results of earlier runs together.")
+@click.option("--docs", type=click.Path(path_type=Path), help="Also write the tables to this file.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("benchmark-results"), show_default=True)
 def main(
-    names: tuple[str, ...], tools: tuple[str, ...], rounds: int, warmup: int, scale: float, start_ups: int,
-    anyway: bool, merge: bool, output: Path,
+    names: tuple[str, ...], tools: tuple[str, ...], starts: int, rounds: int, warmup: int, scale: float, start_ups: int,
+    anyway: bool, merge: bool, docs: Path | None, output: Path,
 ) -> None:  # fmt: skip
-    """Measure what pipetrace and other tools cost. Each program's figures are kept apart and then put together."""
+    """Measure what pipetrace and other tools cost; what earlier runs measured of other programs and tools is kept."""
     busy = [] if merge else common.check_quiet(anyway)
     for name in () if merge else names or tuple(PROGRAMS):
         chosen = program(name)
-        wanted = [NOTHING, *(tool for tool in tools or [*TOOLS][1:] if chosen.es5 or not TOOLS[tool].es5_only)]
+        wanted = [tool for tool in tools or [*TOOLS][1:] if chosen.es5 or not TOOLS[tool].es5_only]
         with tempfile.TemporaryDirectory(prefix="pipetrace-overhead-", ignore_cleanup_errors=True) as place:
-            kept = output / f"overhead-{name}.json"
-            result = measure(chosen, wanted, rounds=rounds, warmup=warmup, scale=scale, folder=Path(place))
+            result = measure(
+                chosen, wanted, starts=starts, rounds=rounds, warmup=warmup, scale=scale, folder=Path(place)
+            )
+            result["problems"] |= {tool: "needs ES5" for tool in tools if tool not in wanted}
             result["busy"] = busy
-            output.mkdir(parents=True, exist_ok=True)
-            kept.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
             if start_ups:
                 result["start_up"] = measure_start_up(chosen, wanted, rounds=start_ups, folder=Path(place))
-                kept.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        output.mkdir(parents=True, exist_ok=True)
+        kept = output / f"overhead-{name}.json"
+        earlier = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else {}
+        kept.write_text(json.dumps(together(earlier, result), indent=1) + "\n", encoding="utf-8")
     files = [output / f"overhead-{name}.json" for name in PROGRAMS]
     results = [json.loads(file.read_text(encoding="utf-8")) for file in files if file.is_file()]
     if not results:
         raise click.ClickException(f"there are no results in {output}; run it without --merge first.")
-    text = render(results, sorted({one for result in results for one in result["busy"]}))
+    text = render(results)
     click.echo(text)
     data = {"benchmark": "overhead", "environment": common.environment(), "results": results}
     common.write(output, "overhead", text, data)
+    if docs is not None:
+        docs.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
