@@ -19,9 +19,9 @@ ON_S = 1.0
 OFF_S = 4.0
 MOST_OFF_S = 16.0
 STARTS_SHARE = 0.01
-"""The profile is taken in windows, at first for FIRST_S and then for ON_S each, with pauses between them (`pause_s`): while
-it is on, all calls into the engine and Node are slower (by a tenth or a fifth of a server's time), whatever the interval;
-and as it starts, the engine walks the whole heap, which stalls the program for 1 to 2 ms per MB."""
+"""The profile is taken in windows, at first for FIRST_S and then for ON_S each, with pauses between them (`pause_s`).
+While it is on, all calls into the engine and Node are slower (by a tenth or a fifth of a server's time), whatever the
+interval; and as it starts, the engine walks the whole heap, which stalls the program for 1 to 2 ms per MB."""
 _PARTING_S = 2.0
 """How long the process may take to end the connection before the recorder does."""
 
