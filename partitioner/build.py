@@ -325,7 +325,7 @@ class _Build:
 
     def _unseen(self) -> Iterable[plan.Refusal]:
         analysis, recording = self._analysis, self._analysis.recording
-        ran = {int(function) for function in recording.invocations.function}
+        ran = recording.invocations.functions()
         for function, ruptures in sorted(recording.ruptures.items(), key=lambda entry: analysis.ids.get(entry[0], "")):
             if function in ran or function not in recording.functions:
                 continue

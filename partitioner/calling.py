@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+
 from pipetrace.partitioner.graph import Graph
 from pipetrace.partitioner.names import short
 from pipetrace.partitioner.recording import CALL, HANDLER, Function, Recording, Shape
@@ -45,21 +47,14 @@ class Facts:
             if caller in recording.functions and recording.functions[caller].kind not in ("module", "kernel"):
                 for callee in callees:
                     self.callers.setdefault(callee, set()).add(caller)
-        for at, (function, kind, chain, nested) in enumerate(
-            zip(rows.function.tolist(), rows.kind.tolist(), rows.chain.tolist(), rows.nested.tolist(), strict=True)
-        ):
-            if chain in graph.init:
-                continue
-            if kind == CALL:
-                self.called.add(function)
-            elif kind == HANDLER:
-                self.handled.add(function)
-                if nested:
-                    self.synchronous.add(function)
-                if chain == int(rows.id[at]):
-                    found = recording.chains.get(chain)
-                    if found is not None and found.kind in ("connection", "signal"):
-                        self.opens.add(function)
+        steady = ~np.isin(rows.chain, np.fromiter(graph.init, dtype=np.int64, count=len(graph.init)))
+        handled = steady & (rows.kind == HANDLER)
+        self.called.update(rows.functions(steady & (rows.kind == CALL)))
+        self.handled.update(rows.functions(handled))
+        self.synchronous.update(rows.functions(handled & rows.nested))
+        roots = handled & (rows.chain == rows.id)
+        for kind in ("connection", "signal"):
+            self.opens.update(rows.functions(roots & recording.is_of_kind(kind)))
 
 
 def is_connect(classes: tuple[str, ...]) -> bool:

@@ -48,7 +48,7 @@ def mobilities(recording: Recording, graph: Graph, classes: Classification) -> d
     for unit in graph.units:
         held.setdefault(unit, []).extend(refused_by_globals(recording, unit, reach.of_unit(unit), changed))
     rows = recording.invocations
-    watched = set(rows.function[rows.sampled].tolist())
+    watched = rows.functions(rows.sampled)
     for unit in graph.units:
         if unit not in watched:
             held[unit].append(_unwatched(recording, unit))

@@ -16,6 +16,7 @@ from typing import TypeVar
 import numpy as np
 
 from pipetrace.partitioner.kernels import unsendable
+from pipetrace.partitioner.positions import Positions
 from pipetrace.partitioner.recording import CALL, NONE, RESUME, Function, Invocations, Recording, Shape
 
 _T = TypeVar("_T")
@@ -37,7 +38,7 @@ def fuse_runs(recording: Recording, movable: Collection[int] = ()) -> Recording:
         together = len(run.members) > 1 and set(run.members) <= set(movable)
         if together or _needs_it(recording, run):
             fused.update(dict.fromkeys(run.members, run))
-    ran = {number for number in fused if number in set(np.unique(recording.invocations.function).tolist())}
+    ran = {number for number in fused if number in recording.invocations.functions()}
     if not ran:
         return recording
     runs = {run.id: run for run in fused.values()}
@@ -97,7 +98,7 @@ def _relabelled(recording: Recording, fused: Mapping[int, Function]) -> Invocati
     """The invocations with those of the runs' calls as the runs' own."""
     rows = recording.invocations
     function, kind, first = rows.function.copy(), rows.kind.copy(), rows.first.copy()
-    position = {number: at for at, number in enumerate(rows.id.tolist())}
+    position = Positions(rows.id)
     begun: dict[tuple[int, int], tuple[int, int]] = {}
     """By activation of the function around and run: id of the call that entered it, and the last member seen."""
     chosen = np.isin(rows.function, np.fromiter(fused, dtype=np.int64, count=len(fused)))

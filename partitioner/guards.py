@@ -11,8 +11,6 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Literal
 
-import numpy as np
-
 from pipetrace.partitioner import plan
 from pipetrace.partitioner.analysis import Analysis
 from pipetrace.partitioner.homes import ModuleNames, Name
@@ -201,14 +199,17 @@ def sources_of(analysis: Analysis) -> tuple[plan.Source, ...]:
     recording = analysis.recording
     kinds: dict[int, Literal["timer", "listener"]] = {}
     rows = recording.invocations
-    for at in np.flatnonzero(rows.chain == rows.id).tolist():
-        chain = recording.chains.get(int(rows.chain[at]))
-        function = int(rows.function[at])
-        if chain is None or recording.functions[function].kind == "module":
-            continue
-        if chain.kind == "timer" and (_at_init(recording, function) or not recording.ruptures.get(function)):
+    roots = rows.chain == rows.id
+    begun = [
+        (chain, function)
+        for chain in ("timer", *sorted(_LISTENERS))
+        for function in sorted(rows.functions(roots & recording.is_of_kind(chain)))
+        if recording.functions[function].kind != "module"
+    ]
+    for chain, function in begun:
+        if chain == "timer" and (_at_init(recording, function) or not recording.ruptures.get(function)):
             kinds[function] = "timer"
-        elif chain.kind in _LISTENERS and _at_init(recording, function):
+        elif chain != "timer" and _at_init(recording, function):
             kinds.setdefault(function, "listener")
     for function, ruptures in recording.ruptures.items():
         for rupture in ruptures:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipetrace.partitioner.graph import Graph, Path, takes_functions
+from pipetrace.partitioner.graph import Graph
 from pipetrace.partitioner.items import Classification
 from pipetrace.partitioner.names import short
+from pipetrace.partitioner.paths import Path, takes_functions
 from pipetrace.partitioner.reach import Reach
 from pipetrace.partitioner.recording import Recording
 from pipetrace.partitioner.refusal import Refusal

@@ -18,6 +18,7 @@ import numpy as np
 from pipetrace.partitioner.graph import Graph
 from pipetrace.partitioner.items import BOUND, CARRIED, Classification
 from pipetrace.partitioner.names import short
+from pipetrace.partitioner.positions import Positions
 from pipetrace.partitioner.recording import CALL, HANDLER, NONE, RESUME, Recording, Shape
 
 _LEAST_US = 100.0
@@ -44,13 +45,13 @@ def fold_light(recording: Recording, threshold_us: float) -> Recording:
     """The same recording without the kernels that are too light to be one: they are part of their function again."""
     rows = recording.invocations
     kernels = {number for number, info in recording.functions.items() if info.kind == "kernel"}
-    ran = kernels & set(np.unique(rows.function).tolist())
+    ran = kernels & rows.functions()
     if not ran:
         return recording
     soft = _soft(recording, ran)
     light = {kernel for kernel in ran if _mean_us(recording, kernel) < max(threshold_us, _LEAST_US)}
     function, kind, first = rows.function.copy(), rows.kind.copy(), rows.first.copy()
-    position = {number: at for at, number in enumerate(rows.id.tolist())}
+    position = Positions(rows.id)
     for at in np.flatnonzero(np.isin(rows.function, np.fromiter(light, dtype=np.int64, count=len(light)))).tolist():
         around = position.get(int(rows.parent[at]))
         if around is None:
@@ -86,21 +87,18 @@ class Waits:
         self._recording = recording
         self._classes = classes
         rows = recording.invocations
-        self._function, self._kind = rows.function.tolist(), rows.kind.tolist()
-        self._nested, self._parent = rows.nested.tolist(), rows.parent.tolist()
-        self._index = graph.index
-        kernels = {number for number, info in recording.functions.items() if info.kind == "kernel"}
-        self._is_kernel = [function in kernels for function in self._function]
-        self._children: dict[int, list[int]] = defaultdict(list)
+        self._kind, self._nested = rows.kind, rows.nested
+        kernels = [number for number, info in recording.functions.items() if info.kind == "kernel"]
+        self._is_kernel = np.isin(rows.function, np.array(kernels, dtype=np.int64))
         self._of: dict[int, list[int]] = defaultdict(list)
-        if any(self._is_kernel):
-            for at, parent in enumerate(self._parent):
-                before = graph.index.get(parent)
-                if before is not None:
-                    self._children[before].append(at)
-                if self._is_kernel[at] and self._kind[at] == CALL:
-                    self._of[self._function[at]].append(at)
-        self._touched = _touched(recording, graph, classes) if any(self._is_kernel) else {}
+        self._touched: dict[int, set[str]] = {}
+        if self._is_kernel.any():
+            for at in np.flatnonzero(self._is_kernel & (rows.kind == CALL)).tolist():
+                self._of[int(rows.function[at])].append(at)
+            self._touched = _touched(recording, graph, classes)
+            self._before = graph.index.of(rows.parent)
+            self._by_cause = np.argsort(self._before, kind="stable")
+            self._causes = self._before[self._by_cause]
         self._written = {
             (capture.scope, capture.name)
             for captures in recording.captures.values()
@@ -161,15 +159,21 @@ class Waits:
 
     def _follows_at_once(self, at: int) -> bool:
         """Whether an invocation continues the step of its cause, with no suspension in between."""
-        return at in self._recording.soft or self._is_kernel[at]
+        return at in self._recording.soft or bool(self._is_kernel[at])
+
+    def _children(self, step: int) -> list[int]:
+        """What an invocation caused, in order."""
+        first, end = np.searchsorted(self._causes, (step, step + 1)).tolist()
+        found: list[int] = self._by_cause[first:end].tolist()
+        return found
 
     def _steps_before(self, at: int) -> list[int]:
         """The parts of the function, and kernels in it, that run before a kernel in the same step."""
         found: list[int] = []
-        step: int | None = at
-        while step is not None and self._follows_at_once(step):
-            step = self._index.get(self._parent[step])
-            if step is None or step in found:
+        step = at
+        while self._follows_at_once(step):
+            step = int(self._before[step])
+            if step == NONE or step in found:
                 break
             found.append(step)
         return found
@@ -177,7 +181,7 @@ class Waits:
     def _steps_after(self, at: int) -> list[int]:
         found = [at]
         for step in found:
-            found += [child for child in self._children[step] if self._follows_at_once(child)]
+            found += [child for child in self._children(step) if self._follows_at_once(child)]
         return found[1:]
 
     def _at_once(self, steps: Iterable[int]) -> list[int]:
@@ -185,7 +189,7 @@ class Waits:
         found = list(steps)
         own = set(found)
         for step in found:
-            for child in self._children[step]:
+            for child in self._children(step):
                 kind = self._kind[child]
                 inside = (kind == CALL and not self._is_kernel[child]) or (kind == HANDLER and self._nested[child])
                 if child not in own and (inside or (step not in own and self._follows_at_once(child))):
@@ -194,7 +198,7 @@ class Waits:
 
     def _begins_later(self, step: int) -> bool:
         """Whether something that a part started runs when the part is over."""
-        for child in self._children[step]:
+        for child in self._children(step):
             kind = self._kind[child]
             if kind == HANDLER and not self._nested[child]:
                 return True

@@ -23,7 +23,6 @@ from pipetrace.partitioner.recording import (
     Accesses,
     Bools,
     Capture,
-    Chain,
     Function,
     Ints,
     Invocations,
@@ -94,15 +93,7 @@ def load_recording(path: Path) -> Recording:
                 ),
             ),
             shapes=_shapes(query),
-            chains={
-                _int(row["chain_id"]): Chain(
-                    _int(row["chain_id"]), row["kind"], row["event"] or "", _int(row["start_ns"])
-                )
-                for row in _rows(
-                    query,
-                    f"select chain_id, kind, event, start_ns from chain where process_id = {process} order by 1",
-                )
-            },
+            chains=_chains(query, process),
             invocations=_invocations(query, process),
             locations=_locations(query, process),
             accesses=_accesses(query, process),
@@ -213,6 +204,12 @@ def _shapes(query: Query) -> dict[int, Mapping[str, tuple[Shape, ...]]]:
             )
         )
     return {function: {slot: tuple(shapes) for slot, shapes in slots.items()} for function, slots in found.items()}
+
+
+def _chains(query: Query, process: int) -> dict[str, Ints]:
+    kinds = query(f"select distinct kind from chain where process_id = {process} and kind is not null")["kind"].tolist()
+    text = "select chain_id from chain where process_id = {} and kind = '{}' order by 1"
+    return {kind: _ints(query(text.format(process, kind.replace("'", "''")))["chain_id"]) for kind in kinds}
 
 
 def _invocations(query: Query, process: int) -> Invocations:

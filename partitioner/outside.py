@@ -46,7 +46,7 @@ def outside_work(recording: Recording, handlers_us: float, steady: npt.NDArray[n
     total_us = min(handlers_us / (1.0 - share), most_us / share)
     rest_us = total_us * share
     entered = steady & ((rows.kind == HANDLER) | (rows.kind == CALL))
-    ran = set(np.unique(rows.function[entered]).tolist())
+    ran = rows.functions(entered)
     left: dict[str, float] = {}
     for library, part in (recording.meta.get("outside_libraries") or {}).items():
         users = _users(recording, library, ran)

@@ -15,6 +15,7 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
+NO_IDS: Ints = np.zeros(0, dtype=np.int64)
 NONE = -1
 """Stands for NULL in a column of ids."""
 
@@ -131,16 +132,6 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
-class Chain:
-    """All that descends from one outside event."""
-
-    id: int
-    kind: str
-    event: str
-    start_ns: int
-
-
-@dataclass(frozen=True, slots=True)
 class Location:
     """One variable of one scope, one property of one object, or the content of one collection."""
 
@@ -177,6 +168,10 @@ class Invocations:
     def __len__(self) -> int:
         return len(self.id)
 
+    def functions(self, chosen: Bools | slice = slice(None)) -> set[int]:
+        """The functions of those that are chosen, by index."""
+        return set(np.flatnonzero(np.bincount(self.function[chosen])).tolist())
+
 
 @dataclass(frozen=True, slots=True)
 class Accesses:
@@ -204,7 +199,8 @@ class Recording:
     calls: Mapping[int, tuple[int, ...]]
     ruptures: Mapping[int, tuple[Rupture, ...]]
     shapes: Mapping[int, Mapping[str, tuple[Shape, ...]]]
-    chains: Mapping[int, Chain]
+    chains: Mapping[str, Ints]
+    """Ids of the chains by their kind."""
     invocations: Invocations
     locations: Mapping[int, Location]
     accesses: Accesses
@@ -220,6 +216,11 @@ class Recording:
     def file_of(self, function: int) -> str:
         """Path of the file that a function stands in."""
         return self.files[self.functions[function].file].path
+
+    def is_of_kind(self, kind: str) -> Bools:
+        """By index of the invocation: whether its chain is of a kind."""
+        found: Bools = np.isin(self.invocations.chain, self.chains.get(kind, NO_IDS))
+        return found
 
     def ancestors(self, function: int) -> tuple[int, ...]:
         """The functions that a function stands in, innermost first, without the module."""

@@ -12,6 +12,7 @@ import dataclasses
 
 import numpy as np
 
+from pipetrace.partitioner.positions import Positions
 from pipetrace.partitioner.recording import HANDLER, NONE, Invocations, Recording
 
 
@@ -21,28 +22,28 @@ def repair(recording: Recording) -> Recording:
     if not evidence:
         return recording
     rows = recording.invocations
-    makers = _makers(recording)
-    position = {number: at for at, number in enumerate(rows.id.tolist())}
-    parent, chain, first = rows.parent.tolist(), rows.chain.tolist(), rows.first.tolist()
-    before = list(chain)
+    makers = _makers(recording, set(evidence.values()))
+    parent, chain = rows.parent.copy(), rows.chain.copy()
+    causes = Positions(rows.id).of(np.where(rows.first == NONE, rows.parent, rows.first)).data
+    before, after = np.ascontiguousarray(rows.chain).data, chain.data
     for at in range(len(rows)):
-        cause = position.get(parent[at] if first[at] == NONE else first[at])
-        if cause is not None and cause < at and before[cause] == before[at]:
-            chain[at] = chain[cause]
+        cause = causes[at]
+        if NONE < cause < at and before[cause] == before[at]:
+            after[at] = after[cause]
         found = evidence.get(at)
-        if found is None or found[0] == chain[at]:
+        if found is None or found[0] == after[at]:
             continue
         maker = makers.get(found)
         if maker is not None and maker < at:
-            parent[at], chain[at] = int(rows.id[maker]), found[0]
+            parent[at], after[at] = rows.id[maker], found[0]
     mended = Invocations(
         **{
             field.name: getattr(rows, field.name)
             for field in dataclasses.fields(rows)
             if field.name not in ("parent", "chain")
         },
-        parent=np.asarray(parent, dtype=np.int64),
-        chain=np.asarray(chain, dtype=np.int64),
+        parent=parent,
+        chain=chain,
     )
     return dataclasses.replace(recording, invocations=mended)
 
@@ -50,7 +51,7 @@ def repair(recording: Recording) -> Recording:
 def _evidence(recording: Recording) -> dict[int, tuple[int, int]]:
     """By index of a handler's invocation: the chain and the function of the activation whose variables it touches."""
     rows, accesses = recording.invocations, recording.accesses
-    position = {number: at for at, number in enumerate(rows.id.tolist())}
+    position = Positions(rows.id)
     ancestors: dict[int, tuple[int, ...]] = {}
     found: dict[int, tuple[int, int]] = {}
     for number, location_id in zip(accesses.invocation.tolist(), accesses.location.tolist(), strict=True):
@@ -72,10 +73,13 @@ def _evidence(recording: Recording) -> dict[int, tuple[int, int]]:
     return found
 
 
-def _makers(recording: Recording) -> dict[tuple[int, int], int]:
-    """By chain and function: index of the first invocation of the function in that chain."""
+def _makers(recording: Recording, wanted: set[tuple[int, int]]) -> dict[tuple[int, int], int]:
+    """By chain and function, of those wanted: index of the first invocation of the function in that chain."""
     rows = recording.invocations
+    chains, functions = (np.unique(np.array([pair[part] for pair in wanted])) for part in (0, 1))
     found: dict[tuple[int, int], int] = {}
-    for at, (chain, function) in enumerate(zip(rows.chain.tolist(), rows.function.tolist(), strict=True)):
-        found.setdefault((chain, function), at)
+    for at in np.flatnonzero(np.isin(rows.chain, chains) & np.isin(rows.function, functions)).tolist():
+        pair = (int(rows.chain[at]), int(rows.function[at]))
+        if pair in wanted:
+            found.setdefault(pair, at)
     return found

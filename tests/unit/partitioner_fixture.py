@@ -15,7 +15,6 @@ from pipetrace.partitioner.recording import (
     VIAS,
     Accesses,
     Capture,
-    Chain,
     Function,
     Invocations,
     Location,
@@ -40,6 +39,14 @@ META: dict[str, Any] = {
 
 MODULE = 0
 MS = 1_000_000
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Chain:
+    id: int
+    kind: str
+    event: str
+    start_ns: int
 
 
 class Drawing:
@@ -195,7 +202,10 @@ class Drawing:
                 function: {slot: tuple(shapes) for slot, shapes in slots.items()}
                 for function, slots in self.shapes.items()
             },
-            chains=self.chains,
+            chains={
+                kind: np.array([chain.id for chain in self.chains.values() if chain.kind == kind], dtype=np.int64)
+                for kind in sorted({chain.kind for chain in self.chains.values()})
+            },
             invocations=Invocations(**columns),
             locations=self.locations,
             accesses=Accesses(

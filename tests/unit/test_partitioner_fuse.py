@@ -60,7 +60,7 @@ def test_what_cannot_travel_stays_inside_one_unit() -> None:
     assert {piped.read, piped.write}.isdisjoint(units)
     assert (units[piped.run].calls, units[piped.run].mean_us) == (8, pytest.approx(7000.0))
     rows = analysis.recording.invocations
-    _, read, between, write, _ = (analysis.graph.index[number] for number in served[0])
+    _, read, between, write, _ = (analysis.graph.index.get(number) for number in served[0])
     assert [rows.function[at] for at in (read, between, write)] == [piped.run, piped.show, piped.run]
     assert [rows.kind[at] for at in (read, between, write)] == [CALL, RESUME, RESUME]
     assert [rows.first[at] for at in (read, write)] == [NONE, served[0][1]]

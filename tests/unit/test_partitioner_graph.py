@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
+
 from pipetrace.partitioner.graph import build_graph
+from pipetrace.partitioner.positions import Positions
+from pipetrace.partitioner.recording import NO_IDS, NONE
 from tests.unit.partitioner_fixture import Drawing
 
 
@@ -127,3 +131,33 @@ def test_what_runs_outside_of_handlers_is_taken_from_the_recordings_share() -> N
     assert build_graph(recording).outside_us == 0
     told = dataclasses.replace(recording, meta={**recording.meta, "outside_share": 0.25})
     assert build_graph(told).outside_us == 1000
+
+
+def test_ids_are_found_whether_they_are_dense_or_not() -> None:
+    for step in (1, 3, 1000):
+        ids = np.arange(5, 5 + 40 * step, step, dtype=np.int64)
+        index = Positions(ids)
+        assert [index.get(number) for number in ids.tolist()] == list(range(40))
+        assert [index.get(number) for number in (-1, 0, 4, 5 + 40 * step)] == [None] * 4
+        assert index.get(6) == (1 if step == 1 else None)
+        assert index.of(np.array([4, 5, 5 + 39 * step, 6 + 39 * step])).tolist() == [NONE, 0, 39, NONE]
+    assert Positions(NO_IDS).get(1) is None
+    assert Positions(NO_IDS).of(np.array([1])).tolist() == [NONE]
+
+
+def test_causes_may_come_after_what_they_caused() -> None:
+    #  page ─▶ render ─▶ done, whose ids were given the other way round; and two that name each other as their cause
+    draw = Drawing()
+    page, render = draw.function("page"), draw.promised("render")
+    done, lost = draw.function("done"), draw.promised("lost")
+    root = draw.run(page, ms=1)
+    last = draw.run(done, ms=1, parent=root)
+    call = draw.run(render, ms=1, kind="call", parent=root)
+    one, other = (draw.run(lost, ms=1, kind="call", parent=root) for _ in range(2))
+    recording = draw.recording()
+    parents = recording.invocations.parent.copy()
+    parents[[last - 1, one - 1, other - 1]] = call, other, one
+    rows = dataclasses.replace(recording.invocations, parent=parents)
+    graph = build_graph(dataclasses.replace(recording, invocations=rows))
+    paths = [graph.cells[cell].path for cell in graph.cell_of[root - 1 :].tolist()]
+    assert paths == [(page,), (page, render, done), (page, render), (lost,), (lost,)]
