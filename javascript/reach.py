@@ -74,6 +74,23 @@ class Reach:
             known = self._known[function] = self._closure(function)
         return known
 
+    def holders(self) -> list[tuple[Holder, frozenset[int], frozenset[Holder]]]:
+        """Return each holder with the functions that it holds itself and the names that it leads on to.
+
+        A function inside another one that is held is left out.
+        """
+        full = {*self._held, *self._leads_to}
+        found = []
+        for holder in sorted(full, key=lambda one: (isinstance(one, str), one)):
+            held = self._held.get(holder, set())
+            outer = frozenset(index for index in held if self._functions[index].parent not in held)
+            # An undeclared name leads on only if the file puts something into it.
+            leads = frozenset(
+                name for name in self._leads_to.get(holder, ()) if isinstance(name, int) or name in full
+            )
+            found.append((holder, outer, leads))
+        return found
+
     def _closure(self, function: int) -> tuple[frozenset[int], frozenset[int]]:
         reached: set[int] = set()
         passed: set[Holder] = set()

@@ -22,7 +22,7 @@ from typing import Literal, TypeAlias
 
 from pipetrace.javascript.functions import FunctionInfo, functions_of
 from pipetrace.javascript.parse import ParsedFile, deep_recursion
-from pipetrace.javascript.reach import Reach
+from pipetrace.javascript.reach import Holder, Reach
 from pipetrace.javascript.scope_model import Scope, Use, Variable, VariableKind
 from pipetrace.javascript.scope_walk import ScopeWalk
 
@@ -157,10 +157,17 @@ class ScopeInfo:
             found for found in self.reachable_bindings(function_index) if self.bindings[found].scope_function == 0
         )
 
+    def holders(self) -> list[tuple[Holder, frozenset[int], frozenset[Holder]]]:
+        """Return what functions can be got from: each with those that it holds and the names that it leads to."""
+        return self._prepared().holders()
+
     def _closure(self, function_index: int) -> tuple[frozenset[int], frozenset[int]]:
+        return self._prepared().closure(function_index)
+
+    def _prepared(self) -> Reach:
         if self._reach is None:
             self._reach = self._make_reach()
-        return self._reach.closure(function_index)
+        return self._reach
 
 
 def analyse(parsed: ParsedFile) -> ScopeInfo:

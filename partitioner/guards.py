@@ -44,7 +44,7 @@ def guards_of(analysis: Analysis, moved: Mapping[int, str], owners: Mapping[str,
     found: dict[str, plan.Guard] = {}
     units: dict[str, set[str]] = {}
     for unit, stage in sorted(moved.items()):
-        for name, capture in names.used_by(analysis.reach.of_unit(unit)).items():
+        for name, capture in names.used_by(analysis.reach.at_most(unit)).items():
             if name[0] not in recording.functions:
                 continue
             file = recording.file_of(name[0])
@@ -91,7 +91,7 @@ def constants_of(
     units: dict[str, set[str]] = {}
     names = ModuleNames(recording)
     for unit in sorted(moved):
-        for name, capture in names.used_by(analysis.reach.of_unit(unit)).items():
+        for name, capture in names.used_by(analysis.reach.at_most(unit)).items():
             if name[0] not in recording.functions:
                 continue
             location = f"{recording.file_of(name[0])}:{capture.name}"
@@ -181,7 +181,7 @@ def init_values_of(analysis: Analysis, moved: Mapping[int, str]) -> tuple[plan.I
     names = ModuleNames(recording)
     found: dict[tuple[str, str], plan.InitValue] = {}
     for unit in sorted(moved):
-        for (module, name), capture in names.used_by(analysis.reach.of_unit(unit)).items():
+        for (module, name), capture in names.used_by(analysis.reach.at_most(unit)).items():
             if capture.nondeterministic and module in recording.functions:
                 file = recording.file_of(module)
                 found[(file, name)] = plan.InitValue(

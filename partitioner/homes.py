@@ -71,6 +71,11 @@ class ModuleNames:
                 found.setdefault(self.spell(home), {self.spell(home)}).add(self.spell(name))
         return {name: frozenset(family) for family in found.values() for name in family}
 
+    def home_of(self, name: Name) -> int | None:
+        """The module of the application that a name is imported from."""
+        capture = self._all.get(name)
+        return None if capture is None or capture.home is None else capture.home[0]
+
     def homes(self, name: Name) -> list[Name]:
         """The names of other files that a name stands for."""
         found: dict[Name, Capture] = {}

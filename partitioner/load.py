@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from pipetrace.errors import PipetraceError
+from pipetrace.partitioner.homes import Name
 from pipetrace.partitioner.recording import (
     KINDS,
     MODES,
@@ -58,6 +59,7 @@ def load_recording(path: Path) -> Recording:
                 f"{path} holds no invocation of an application function: record the application while it is "
                 "under load, with `pipetrace record --on-port '<load command>' -- <your command>`."
             )
+        held, leads = _held(query)
         return Recording(
             path=path.resolve().as_posix(),
             meta=dict(trace.meta),
@@ -100,6 +102,8 @@ def load_recording(path: Path) -> Recording:
             left_out=left_out,
             started_processes=_started_processes(query, process),
             originals=read_originals(lambda text: trace.connection.execute(text).fetchall()),
+            held=held,
+            leads=leads,
         )
 
 
@@ -114,6 +118,20 @@ def _busiest_process(query: Query) -> tuple[int | None, float]:
         return None, 0.0
     cpu = [float(value) for value in found["cpu"]]
     return int(found["process_id"][0]), 1.0 - cpu[0] / sum(cpu) if sum(cpu) > 0 else 0.0
+
+
+def _held(query: Query) -> tuple[dict[Name, tuple[int, ...]], dict[Name, tuple[Name, ...]]]:
+    """What functions can be got from, by names; older traces do not tell."""
+    held: dict[Name, list[int]] = defaultdict(list)
+    leads: dict[Name, list[Name]] = defaultdict(list)
+    if _rows(query, "select 1 as there from duckdb_tables() where table_name = 'static_held'"):
+        for row in _rows(query, "select * from static_held order by all"):
+            name = (_int(row["scope_function_id"]), str(row["name"]))
+            if _present(row["function_id"]):
+                held[name].append(_int(row["function_id"]))
+            else:
+                leads[name].append((_int(row["leads_scope_id"]), str(row["leads_name"])))
+    return {name: tuple(found) for name, found in held.items()}, {name: tuple(found) for name, found in leads.items()}
 
 
 def _started_processes(query: Query, process: int) -> int:

@@ -210,6 +210,10 @@ class Recording:
     """Other processes, and worker threads started during initialisation, that ran code of the application."""
     originals: Originals = field(default_factory=Originals)
     """Where what stands in compiled files was written."""
+    held: Mapping[tuple[int, str], tuple[int, ...]] = field(default_factory=dict)
+    """Functions that can be got from a name, by the function or module that declares it."""
+    leads: Mapping[tuple[int, str], tuple[tuple[int, str], ...]] = field(default_factory=dict)
+    """Further names from which what a name holds may come."""
     soft: frozenset[int] = frozenset()
     """Indices of the resumptions that no suspension precedes: they stand behind a kernel, or are a light one."""
 

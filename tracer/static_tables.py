@@ -12,6 +12,7 @@ from pipetrace.javascript.kernel_run import KernelRun
 from pipetrace.javascript.kernel_runs import kernel_runs
 from pipetrace.javascript.kernels import KernelSite, kernel_sites
 from pipetrace.javascript.parse import ParsedFile, deep_recursion
+from pipetrace.javascript.reach import Holder
 from pipetrace.javascript.scopes import Capture, ScopeInfo, analyse
 from pipetrace.tracer.global_names import GlobalNames, global_names
 from pipetrace.tracer.initialisers import describe_initialisers
@@ -35,6 +36,8 @@ class StaticFile:
     """Calls of what other modules export."""
     exports: tuple[Export, ...]
     imports: tuple[Import, ...] = ()
+    held: tuple[tuple[int, str, int | None, int | None, str | None], ...] = ()
+    """Rows of the table ``static_held``, with indices of functions."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the data as JSON values."""
@@ -50,6 +53,7 @@ class StaticFile:
             foreign_calls=tuple(Call(**call) for call in data["foreign_calls"]),
             exports=tuple(Export(**export) for export in data["exports"]),
             imports=tuple(Import(**found) for found in data["imports"]),
+            held=tuple((scope, name, held, to, other) for scope, name, held, to, other in data["held"]),
         )
 
 
@@ -127,7 +131,26 @@ def static_file(parsed: ParsedFile) -> StaticFile:
         foreign_calls=tuple(foreign_calls),
         exports=links.exports,
         imports=links.imports,
+        held=tuple(_held_rows(scopes)),
     )
+
+
+def _held_rows(scopes: ScopeInfo) -> Iterator[tuple[int, str, int | None, int | None, str | None]]:
+    """What functions can be got from: names, and literals and classes by their place."""
+
+    def spelt(holder: Holder) -> tuple[int, str]:
+        if isinstance(holder, str):
+            return 0, holder
+        if holder < 0:
+            return 0, f"@{-1 - holder}"
+        return scopes.bindings[holder].scope_function, scopes.bindings[holder].name
+
+    for holder, functions, leads in scopes.holders():
+        scope, name = spelt(holder)
+        for function in sorted(functions):
+            yield scope, name, function, None, None
+        for to, other in sorted({spelt(one) for one in leads} - {(scope, name)}):
+            yield scope, name, None, to, other
 
 
 def _own_variables(scopes: ScopeInfo) -> Iterator[Capture]:
@@ -139,8 +162,9 @@ def _own_variables(scopes: ScopeInfo) -> Iterator[Capture]:
 
 
 def static_tables(files: Sequence[LoadedFile]) -> dict[str, dict[str, list[Any]]]:
-    """Return the tables file, function, capture and static_call of all files."""
-    tables: dict[str, list[dict[str, Any]]] = {"file": [], "function": [], "capture": [], "static_call": []}
+    """Return the tables file, function, capture, static_call and static_held of all files."""
+    names = ("file", "function", "capture", "static_call", "static_held")
+    tables: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     by_path = {file.path: file for file in files if file.static is not None}
     for file in files:
         tables["file"].append(
@@ -150,7 +174,8 @@ def static_tables(files: Sequence[LoadedFile]) -> dict[str, dict[str, list[Any]]
             continue
         base = file.function_base
         packages = {one.name: package_of(one.specifier) for one in file.static.imports}
-        homes = {one.name: _home(by_path, file.path, one.specifier, one.source, 8) for one in file.static.imports}
+        meanings = {one.name: _meaning(by_path, file.path, one.specifier, one.source, 8) for one in file.static.imports}
+        homes = {name: meaning for name, meaning in meanings.items() if isinstance(meaning, tuple)}
         for index, row in enumerate(file.static.functions):
             parent = row["parent"]
             rest = {name: value for name, value in row.items() if name != "parent"}
@@ -165,6 +190,17 @@ def static_tables(files: Sequence[LoadedFile]) -> dict[str, dict[str, list[Any]]
             tables["capture"].append({**ids, **rest, "home_function_id": module, "home_name": name, "library": library})
         tables["static_call"] += [
             {"caller_id": base + caller, "callee_id": base + callee} for caller, callee in file.static.calls
+        ]
+        imported = [(0, name, one - base, None, None) for name, one in meanings.items() if isinstance(one, int)]
+        tables["static_held"] += [
+            {
+                "scope_function_id": base + scope,
+                "name": name,
+                "function_id": None if held is None else base + held,
+                "leads_scope_id": None if to is None else base + to,
+                "leads_name": other,
+            }
+            for scope, name, held, to, other in (*file.static.held, *imported)
         ]
     tables["static_call"] += [{"caller_id": a, "callee_id": b} for a, b in sorted(_across_files(by_path))]
     return {name: _columns(rows) for name, rows in tables.items()}
@@ -286,12 +322,12 @@ def _exported(by_path: Mapping[str, LoadedFile], importer: str, specifier: str, 
     return None
 
 
-def _home(
+def _meaning(
     by_path: Mapping[str, LoadedFile], importer: str, specifier: str, name: str, hops: int
-) -> tuple[int, str] | None:
-    """Return the module and the variable that an import stands for; the name '' means any variable of the module.
+) -> tuple[int, str] | int | None:
+    """Return the module and the variable that an import stands for, or the id of the function.
 
-    None where it stands for a function, a constant, or what is not the application's.
+    The name '' means any variable of the module. None where it is a constant, or not the application's.
     """
     target = _resolve(by_path, importer, specifier)
     if target is None or target.static is None:
@@ -304,14 +340,14 @@ def _home(
     if export is None or (name == "*" and export.name != "*"):
         passed = [e for e in target.static.exports if e.name == "*"]
         if len(passed) == 1 and name not in ("", "*"):
-            return _home(by_path, target.path, passed[0].specifier, name, hops - 1)
+            return _meaning(by_path, target.path, passed[0].specifier, name, hops - 1)
         return whole
     if export.specifier:
         source = name if export.name == "" and export.source in ("", "*") else export.source
-        return _home(by_path, target.path, export.specifier, source, hops - 1)
-    if export.function is not None or export.constant:
-        return None
-    return target.function_base, export.variable
+        return _meaning(by_path, target.path, export.specifier, source, hops - 1)
+    if export.function is not None:
+        return target.function_base + export.function
+    return None if export.constant else (target.function_base, export.variable)
 
 
 def _resolve(by_path: Mapping[str, LoadedFile], importer: str, specifier: str) -> LoadedFile | None:

@@ -75,6 +75,13 @@ SCHEMA: dict[str, Columns] = {
         ("library", "VARCHAR"),
     ),
     "static_call": (("caller_id", "INTEGER"), ("callee_id", "INTEGER")),
+    "static_held": (
+        ("scope_function_id", "INTEGER"),
+        ("name", "VARCHAR"),
+        ("function_id", "INTEGER"),
+        ("leads_scope_id", "INTEGER"),
+        ("leads_name", "VARCHAR"),
+    ),
     "invocation": (
         ("invocation_id", "BIGINT"),
         ("process_id", "INTEGER"),
@@ -168,5 +175,5 @@ SCHEMA: dict[str, Columns] = {
 }
 """Table name → columns in order, each with its DuckDB type."""
 
-LATER = frozenset({"source", "original"})
+LATER = frozenset({"source", "original", "static_held"})
 """Tables that traces of this version of the format may lack, because they are older."""

@@ -15,7 +15,7 @@ TRAPS = {
     },
     "classes": {
         "add": "moved",
-        "unlock": "moved",
+        "unlock": "argument-unsendable",
         "function@42": "shares-state",
         "function@48": "shares-state",
     },
@@ -91,11 +91,11 @@ TRAPS = {
         "wait": "moved",
         "function@27": "nested-in-moved",
         "function@31": "shares-state",
-        "function@34": "moved",
+        "function@34": "captures-unsendable",
         "function@38": "shares-state",
         "function@41": "moved",
         "function@45": "shares-state",
-        "function@48": "moved",
+        "function@48": "captures-unsendable",
     },
     "errors": {
         "fail": "moved",
@@ -135,10 +135,7 @@ TRAPS = {
 """Trap → handler → 'moved', or the cause for which it stays."""
 
 RUN_HERE = {
-    "classes.js#unlock": "its class Vault has private fields",
     "buffers.js#fill": "it shares its bytes with another view",
-    "signals.js#function@34": "its class AbortController has private fields",
-    "signals.js#function@48": "its class AbortController has private fields",
     "wide.js#format": "it is a native NumberFormat",
     "wide.js#depth": "a value is nested too deeply to travel",
 }

@@ -57,6 +57,8 @@ class Drawing:
         self.functions = {MODULE: Function(MODULE, 0, None, "module", "", key="app.js#module")}
         self.captures: dict[int, list[Capture]] = {}
         self.calls: dict[int, list[int]] = {}
+        self.held: dict[tuple[int, str], tuple[int, ...]] = {}
+        self.leads: dict[tuple[int, str], tuple[tuple[int, str], ...]] = {}
         self.ruptures: dict[int, list[Rupture]] = {}
         self.shapes: dict[int, dict[str, list[Shape]]] = {}
         self.chains: dict[int, Chain] = {}
@@ -197,6 +199,8 @@ class Drawing:
             functions=self.functions,
             captures={function: tuple(found) for function, found in self.captures.items()},
             calls={function: tuple(found) for function, found in self.calls.items()},
+            held=self.held,
+            leads=self.leads,
             ruptures={function: tuple(found) for function, found in self.ruptures.items()},
             shapes={
                 function: {slot: tuple(shapes) for slot, shapes in slots.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipetrace.partitioner.build import Options, make_plan
 from pipetrace.partitioner.plan import Constant, Guard, InitValue, Plan, Source
 from pipetrace.partitioner.recording import Capture, Function, Rupture, SourceFile
-from tests.unit.partitioner_fixture import Drawing
+from tests.unit.partitioner_fixture import MODULE, Drawing
 
 
 def _heavy(draw: Drawing) -> int:
@@ -171,6 +171,19 @@ def test_what_a_moved_handler_uses_unchanged_is_a_constant_of_the_plan() -> None
     draw.touch(draw.run(render, ms=8), "r", level)
     draw.capture(setter, "level", writes=True, kind="let", line=4)
     assert [constant.name for constant in _plan(draw).constants] == ["helper", "level", "options"]
+
+
+def test_a_guard_reaches_through_methods_of_objects() -> None:
+    #  render calls a method of `pages`, an instance of `Pages`, whose method `show` changes `total`
+    draw = Drawing()
+    render = _heavy(draw)
+    show = draw.function("show", kind="method")
+    draw.capture(render, "pages", init_kind="new", line=3)
+    draw.capture(show, "total", kind="let", writes=True, line=4)
+    assert [guard.name for guard in _plan(draw).guards] == ["pages"]
+    draw.held = {(MODULE, "Pages"): (show,)}
+    draw.leads = {(MODULE, "pages"): ((MODULE, "Pages"),)}
+    assert [(guard.name, guard.form) for guard in _plan(draw).guards] == [("pages", "object"), ("total", "variable")]
 
 
 def test_a_guard_reaches_through_what_listens_to_an_emitter() -> None:

@@ -231,3 +231,31 @@ def homes(*sources: tuple[str, str]) -> str | None:
     # All that a module passes on may be anything of it or of those behind it.
     assert module in (None, files[1].function_base, files[-1].function_base)
     return home
+
+
+def got_from(*sources: tuple[str, str]) -> dict[str, set[str]]:
+    """What the table static_held has of each name: functions by name, and names it leads to behind an arrow."""
+    tables = static_tables(loaded(*sources))
+    function, table = tables["function"], tables["static_held"]
+    names = dict(zip(function["function_id"], function["name"], strict=True))
+    found: dict[str, set[str]] = {}
+    for name, held, other in zip(table["name"], table["function_id"], table["leads_name"], strict=True):
+        found.setdefault(name, set()).add(f"→{other}" if held is None else names[held])
+    return found
+
+
+def test_functions_can_be_got_from_classes_literals_and_what_is_assigned_to_them() -> None:
+    text = """class Pages { show() {} static all() {} }
+        const pages = new Pages(); const other = { go() { function inner() {} } };
+        other.late = () => {}; exports.pages = pages;"""
+    found = got_from(("a.js", text))
+    assert found["Pages"] == {"show", "all"}
+    assert found["pages"] == {"→Pages"}
+    assert found["other"] == {"go", "late"}
+    assert found["exports"] == {"→pages"}
+    assert found["@0"] == {"show", "all"}
+
+
+def test_an_imported_name_that_stands_for_a_function_holds_it() -> None:
+    found = got_from(("a.js", "const { run } = require('./b'); [].map(run);"), ("b.js", "exports.run = function run() {};"))
+    assert found["run"] == {"run"}

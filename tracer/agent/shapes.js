@@ -60,6 +60,23 @@ const STAY = {
 /** Symbols of the language itself, which are the same everywhere. @type {Set<unknown>} */
 const WELL_KNOWN = new Set(Reflect.ownKeys(Symbol).map((key) => Reflect.get(Symbol, key)).filter((value) => typeof value === 'symbol'));
 
+/** @type {WeakMap<object, boolean>} */
+const secretive = new WeakMap();
+
+/** @param {object} object @returns {boolean} whether a class that it is an instance of has private fields, which nobody can copy */
+function keepsSecrets(object) {
+  const prototype = Object.getPrototypeOf(object);
+  if (prototype === null || prototype === Object.prototype) return false;
+  let found = secretive.get(prototype);
+  if (found === undefined) {
+    const own = Reflect.getOwnPropertyDescriptor(prototype, 'constructor');
+    const text = own !== undefined && typeof own.value === 'function' ? Function.prototype.toString.call(own.value) : '';
+    found = (text.startsWith('class') && /[\s{;(,.!]#[A-Za-z_$]/.test(text)) || keepsSecrets(prototype);
+    secretive.set(prototype, found);
+  }
+  return found;
+}
+
 /**
  * @param {unknown} root @param {string} cls @param {boolean} result whether the caller may call the functions that it holds
  * @returns {{why: string, bytes: number, values: number}} size of an encoding, and of how many values it consists
@@ -94,7 +111,10 @@ function travel(root, cls, result) {
     else bytes += 4;
   }
 
-  if (typeof root === 'object' && root !== null) known.add(root);
+  if (typeof root === 'object' && root !== null) {
+    known.add(root);
+    if (cls !== 'proxy' && !RESOURCES.has(cls) && keepsSecrets(root)) why = 'an object with private fields';
+  }
   else add(root, '');
   for (const object of known) {
     const kind = object === root ? cls : classOf(object);
