@@ -21,7 +21,7 @@ import numpy as np
 
 from pipetrace.partitioner.causality import Causality
 from pipetrace.partitioner.graph import Graph
-from pipetrace.partitioner.items import BOUND, CARRIED, Class, Classification, Evidence, Item, Split
+from pipetrace.partitioner.items import BOUND, CARRIED, LIBRARY, Class, Classification, Evidence, Item, Split
 from pipetrace.partitioner.names import brief, location_key, noun
 from pipetrace.partitioner.recording import COMPARED, OPAQUE, READ, WRITE, Location, Recording
 
@@ -34,6 +34,8 @@ _RANK: dict[Class, int] = {"state": 3, "resource": 2, "communication": 1, "init-
 _MOST_PAIRS = 5000
 _SETTLED = 3
 """Later uses that must leave an object alone before its first change counts as its own setting up."""
+_LOOKS = 2
+"""Looks that must find what a library keeps to itself as it was; as many as found it changed, if those were more."""
 
 
 @dataclass(slots=True)
@@ -179,7 +181,7 @@ class _Judge:
         on_object = location.kind != "variable"
         if on_object and not seen_write and not late_init and self._is_of_library(location):
             return "init-only"
-        if on_object and not late_init and self._has_settled(late):
+        if on_object and not late_init and self._has_settled(location, late):
             item.settled = True
             return "init-only"
         if on_object and location.klass in CARRIED:
@@ -204,14 +206,19 @@ class _Judge:
             return "state"
         return self._within_one_chain(key, item, late, location.scope if of_activation else None)
 
-    def _has_settled(self, late: list[_Touch]) -> bool:
+    def _has_settled(self, location: Location, late: list[_Touch]) -> bool:
         """Whether a library changed an object at its first use only, as one that compiles its rules then does.
 
         It was compared before and after, so later calls are known to leave it alone. Each stage does the same at
-        its own first use.
+        its own first use. What a library keeps to itself is looked at ever more rarely, and has settled when the last
+        looks found it as it was.
         """
         start = self._recording.invocations.start_ns
         writers = {touch.at for touch in late if touch.writes}
+        if location.klass == LIBRARY:
+            last = max(int(start[at]) for at in writers)
+            after = {touch.at for touch in late if touch.via == COMPARED and int(start[touch.at]) > last}
+            return len(after) >= max(_LOOKS, len(writers))
         if len(writers) != 1 or any(touch.writes and touch.via != COMPARED for touch in late):
             return False
         first = writers.pop()
@@ -396,7 +403,7 @@ class _Judge:
                 module_level = first.scope is None or (
                     first.scope in functions and functions[first.scope].kind == "module"
                 )
-            elif not file:
+            elif not file and first.klass != LIBRARY:
                 held = self._held_by(gathered)
                 if held is None and key == first.owner:
                     name = self._described(gathered, evidence, name)

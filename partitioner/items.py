@@ -10,6 +10,8 @@ Class = Literal["state", "init-only", "communication", "resource"]
 
 CARRIED = frozenset({"http.request", "http.response"})
 """Resources that the runtime carries to a stage."""
+LIBRARY = "library"
+"""Class of what a package keeps to itself between calls."""
 BOUND = frozenset({"socket", "stream", "timer", "emitter"})
 """Resources that stay where they were made."""
 
@@ -71,7 +73,7 @@ class Item:
     @property
     def label(self) -> str:
         """How a sentence names it: its name and, where the name does not tell, its place."""
-        if self.described:
+        if self.described or self.object_class == LIBRARY:
             return self.mention
         if self.file and f"{self.file}:{self.line}" not in self.name:
             return f"`{self.name}` ({self.file}:{self.line})"
@@ -80,6 +82,8 @@ class Item:
     @property
     def mention(self) -> str:
         """How a sentence names it where its place does not matter."""
+        if self.object_class == LIBRARY:
+            return f"what the library `{self.name}` keeps between calls"
         return f"the {self.name}" if self.described else f"`{self.name}`"
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pipetrace.partitioner.analysis import Analysis
 from pipetrace.partitioner.graph import Cell
-from pipetrace.partitioner.items import Item
+from pipetrace.partitioner.items import LIBRARY, Item
 from pipetrace.partitioner.names import a_noun
 from pipetrace.partitioner.refusal import Refusal
 
@@ -80,6 +80,8 @@ def _by_item(analysis: Analysis, unit: int, item: Item) -> Refusal:
         )
     if others:
         sentence = f"{name}{through} shares {what} with {listed(others)}, so they stay together."
+    elif item.object_class == LIBRARY:
+        sentence = f"{name}{through} changes {what}, so it stays with it."
     elif not item.module_level:
         sentence = f"{name}{through} changes {what}, which no module-level name leads to, so it stays with it."
     else:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
-from pipetrace.tracer.static_tables import LoadedFile, package_of
+from pipetrace.tracer.module_links import package_of
+from pipetrace.tracer.static_tables import LoadedFile
 
 Frame = tuple[str, int, int, str]
 """Absolute path, 0-based line and column, name."""

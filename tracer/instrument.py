@@ -18,7 +18,7 @@ from pipetrace.javascript.lines import LineIndex
 from pipetrace.javascript.nodes import walk
 from pipetrace.javascript.parse import ParsedFile, deep_recursion, parse
 from pipetrace.javascript.scopes import ScopeInfo
-from pipetrace.tracer.instrument_links import links
+from pipetrace.tracer.instrument_links import links, package_imports
 from pipetrace.tracer.instrument_plan import Plan, make_plan
 from pipetrace.tracer.instrument_walk import Walk
 
@@ -144,7 +144,10 @@ def _insert_head(
     head = f";$pxF({file_id},{function_base},{json.dumps(parsed.path)},{arguments},{{{','.join(roots)}}},"
     head += json.dumps(problems, separators=(",", ":"))
     linked = links(plan, parsed, walk.scopes) if plan.memory and parsed.goal == "module" else []
-    head += ("," + json.dumps(linked, separators=(",", ":")) if linked else "") + ");"
+    packages = ",".join(package_imports(parsed)) if plan.memory and parsed.goal == "module" else ""
+    if linked or packages:
+        head += "," + json.dumps(linked or [[], []], separators=(",", ":"))
+    head += f",[{packages}]);" if packages else ");"
     temporaries = walk.temporaries(0)
     if temporaries:
         head += f"let {temporaries};"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from typing import Any
 
 from pipetrace.javascript.nodes import Node
 from pipetrace.javascript.parse import ParsedFile
 from pipetrace.javascript.scopes import Binding, ScopeInfo
 from pipetrace.tracer.instrument_plan import Plan, identifiers
+from pipetrace.tracer.module_links import package_of
 
 
 def find_imports(plan: Plan, parsed: ParsedFile, scopes: ScopeInfo) -> None:
@@ -25,6 +28,14 @@ def find_imports(plan: Plan, parsed: ParsedFile, scopes: ScopeInfo) -> None:
                 default = specifier.type == "ImportDefaultSpecifier"
                 name = "default" if default else _name(specifier.imported)
                 plan.imports[binding.id] = plan.foreign(node.source.value, name)
+
+
+def package_imports(parsed: ParsedFile) -> Iterator[str]:
+    """Yield, for each name that a module imports from a package, text that gives the package and reads the name."""
+    for node in parsed.tree.body:
+        package = package_of(str(node.source.value)) if node.type == "ImportDeclaration" else ""
+        for specifier in node.specifiers if package else ():
+            yield f"[{json.dumps(package)},()=>{specifier.local.name}]"
 
 
 def exported_bindings(parsed: ParsedFile, scopes: ScopeInfo) -> dict[str, Binding]:

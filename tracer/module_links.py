@@ -223,3 +223,11 @@ def _find_calls(file: _File, tree: Node) -> None:
 
 def _name(node: Node) -> str:
     return str(node.name if node.type == "Identifier" else node.value)
+
+
+def package_of(specifier: str) -> str:
+    """Name of the package that a module specifier asks for; empty for files and for Node's own modules."""
+    if specifier.startswith((".", "/", "#", "node:", "file:")):
+        return ""
+    scope, _, rest = specifier.partition("/")
+    return f"{scope}/{rest.partition('/')[0]}" if scope.startswith("@") else scope

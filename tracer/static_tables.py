@@ -16,7 +16,7 @@ from pipetrace.javascript.reach import Holder
 from pipetrace.javascript.scopes import Capture, ScopeInfo, analyse
 from pipetrace.tracer.global_names import GlobalNames, global_names
 from pipetrace.tracer.initialisers import describe_initialisers
-from pipetrace.tracer.module_links import Call, Export, Import, module_links
+from pipetrace.tracer.module_links import Call, Export, Import, module_links, package_of
 
 _SUFFIXES = ("", ".js", ".cjs", ".mjs", ".json", "/index.js", "/index.cjs", "/index.mjs")
 
@@ -356,14 +356,6 @@ def _resolve(by_path: Mapping[str, LoadedFile], importer: str, specifier: str) -
     path = posixpath.normpath(posixpath.join(posixpath.dirname(importer), specifier))
     candidates = [path + suffix for suffix in _SUFFIXES] if path != "." else ["index.js"]
     return next((by_path[candidate] for candidate in candidates if candidate in by_path), None)
-
-
-def package_of(specifier: str) -> str:
-    """Name of the package that a module specifier asks for; empty for files and for Node's own modules."""
-    if specifier.startswith((".", "/", "#", "node:", "file:")):
-        return ""
-    scope, _, rest = specifier.partition("/")
-    return f"{scope}/{rest.partition('/')[0]}" if scope.startswith("@") else scope
 
 
 def _columns(rows: Iterable[dict[str, Any]]) -> dict[str, list[Any]]:

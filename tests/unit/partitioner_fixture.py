@@ -159,6 +159,12 @@ class Drawing:
         self.locations[number] = dataclasses.replace(self.locations[number], file=None)
         return number
 
+    def library(self, name: str) -> int:
+        """What a package keeps to itself between calls."""
+        number = self._location("content", "content", "library", line=0, born_init=True, owner=name)
+        self.locations[number] = dataclasses.replace(self.locations[number], file=None)
+        return number
+
     def own(self, name: str, variable: str, *, klass: str = "plain", line: int = 1) -> int:
         """A property of the object that a module-level variable holds."""
         return self._location(
@@ -256,7 +262,16 @@ class Drawing:
                     "scope_function_id": [c.scope for _, c in captures],
                     **{
                         name: [getattr(c, name) for _, c in captures]
-                        for name in ("name", "module_level", "kind", "reads", "writes", "reassigned", "init_kind", "library")
+                        for name in (
+                            "name",
+                            "module_level",
+                            "kind",
+                            "reads",
+                            "writes",
+                            "reassigned",
+                            "init_kind",
+                            "library",
+                        )
                     },
                     "declaration_line": [c.line for _, c in captures],
                     "nondeterministic_init": [c.nondeterministic for _, c in captures],

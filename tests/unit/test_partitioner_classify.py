@@ -224,11 +224,20 @@ def test_a_function_without_a_name_is_told_by_what_it_was_handed_to_or_stands_in
     assert short(recording, given) == "the function handed to `app.get` at app.js:8"
     assert short(recording, alone) == "the unnamed function at app.js:9"
     assert brief(recording, given) == "app.js:8"
-    assert (a_noun("plain"), a_noun("instance:Cart"), a_noun("http.request")) == ("an object", "a Cart object", "a request")
+    assert (a_noun("plain"), a_noun("instance:Cart"), a_noun("http.request")) == (
+        "an object",
+        "a Cart object",
+        "a request",
+    )
 
 
 def test_what_a_library_keeps_unseen_and_bytes_with_other_names_stay_on_the_entry_stage() -> None:
-    cases = (("plain", "opaque", True), ("plain", "compared", False), ("function", "compared", True), ("typedarray", "direct", True))
+    cases = (
+        ("plain", "opaque", True),
+        ("plain", "compared", False),
+        ("function", "compared", True),
+        ("typedarray", "direct", True),
+    )
     for klass, via, pinned in cases:
         draw = Drawing()
         get, kept = draw.function("get"), draw.content("other", klass=klass)
@@ -236,3 +245,38 @@ def test_what_a_library_keeps_unseen_and_bytes_with_other_names_stay_on_the_entr
             draw.touch(draw.run(get), "rw", kept, via=via)
         graph = build_graph(draw.recording())
         assert is_pinned(graph, _item(draw, "other")) is pinned
+
+
+def test_what_a_library_goes_on_keeping_is_state_of_all_that_call_into_it() -> None:
+    #  const cache = require('cache'): cache.put(k, v) in one handler, cache.size() in another
+    draw = Drawing()
+    put, size, kept = draw.function("put"), draw.function("size"), draw.library("cache")
+    draw.touch(draw.run(put), "r", kept, via="opaque")
+    for _ in range(3):
+        draw.touch(draw.run(put), "rw", kept, via="compared", line=5)
+    draw.touch(draw.run(size), "r", kept, via="opaque", line=9)
+    item = _item(draw, "cache")
+    assert (item.id, item.klass, item.functions) == ("cache", "state", (put, size))
+    assert item.label == "what the library `cache` keeps between calls"
+    assert is_pinned(build_graph(draw.recording()), item)
+
+
+def test_a_table_that_a_library_makes_when_it_is_first_needed_has_settled() -> None:
+    draw = Drawing()
+    page, kept = draw.function("page"), draw.library("words")
+    draw.touch(draw.run(page), "rw", kept, via="compared")
+    draw.touch(draw.run(page), "r", kept, via="compared")
+    assert _item(draw, "words").klass == "state"
+    draw.touch(draw.run(page), "r", kept, via="compared")
+    item = _item(draw, "words")
+    assert (item.klass, item.settled) == ("init-only", True)
+
+
+def test_a_library_that_changed_twice_must_be_found_unchanged_as_often() -> None:
+    draw = Drawing()
+    page, kept = draw.function("page"), draw.library("words")
+    for mode in ("rw", "rw", "rw", "r", "r"):
+        draw.touch(draw.run(page), mode, kept, via="compared")
+    assert _item(draw, "words").klass == "state"
+    draw.touch(draw.run(page), "r", kept, via="compared")
+    assert _item(draw, "words").klass == "init-only"

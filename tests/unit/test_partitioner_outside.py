@@ -8,7 +8,7 @@ import pytest
 
 from pipetrace.partitioner.graph import build_graph
 from pipetrace.partitioner.recording import Recording
-from pipetrace.tracer.static_tables import package_of
+from pipetrace.tracer.module_links import package_of
 from tests.unit.partitioner_fixture import Drawing
 
 

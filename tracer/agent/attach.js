@@ -157,7 +157,7 @@ const open = new WeakSet();
 
 /** @param {Options['files'][number]} table */
 function file({ id, base, path: name, parents, passes }) {
-  state.files[id] = { id, base, path: name, parents, variables: [], sites: [], roots: {}, links: [[], []] };
+  state.files[id] = { id, base, path: name, parents, variables: [], sites: [], roots: {}, links: [[], []], imports: [] };
   const needed = base + parents.length;
   if (needed > state.parents.length) {
     const larger = new Int32Array(needed * 2).fill(-1);

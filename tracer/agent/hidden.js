@@ -25,6 +25,8 @@ const VALUES = 200;
 const MOST = 100;
 /** Functions that are asked about on one occasion, nearest first: each takes half a millisecond or more. */
 const ASKED = 24;
+/** Variables of a module that are looked at where modules count, too. */
+const MOST_OF_MODULES = 2000;
 
 /** @type {import('inspector').Session | null} */
 let session = null;
@@ -121,29 +123,42 @@ function mayHavePrivateFields(object) {
   return false;
 }
 
-/** Functions whose closures hold nothing of their own. @type {WeakSet<Function>} */
-const open = new WeakSet();
+/** One function that the prototype of an instance holds: it sees what its module keeps. @param {object} object @returns {Function[]} */
+function methodsOf(object) {
+  const prototype = Object.getPrototypeOf(object);
+  if (prototype === null || prototype === Object.prototype || types.isProxy(prototype)) return [];
+  for (const key of Reflect.ownKeys(prototype)) {
+    if (key === 'constructor') continue;
+    const value = Reflect.getOwnPropertyDescriptor(prototype, key)?.value;
+    if (typeof value === 'function' && !types.isProxy(value) && idOf(value) === LIBRARY && !isNative(value)) return [value];
+  }
+  return [];
+}
+
+/** Functions whose closures hold nothing of their own, without and with their modules. @type {[WeakSet<Function>, WeakSet<Function>]} */
+const open = [new WeakSet(), new WeakSet()];
 
 /**
- * Variables of the closures of a function, without those of its module.
- * @param {Function} fn @param {unknown[]} into @returns {boolean} whether there are any
+ * Variables of the closures of a function.
+ * @param {Function} fn @param {unknown[]} into @param {boolean} modules  those of its module, too
+ * @returns {boolean} whether there are any
  */
-function addClosures(fn, into) {
+function addClosures(fn, into, modules) {
   const objectId = nameOf(fn);
   if (objectId === undefined) return false;
   const list = ask('Runtime.getProperties', { objectId, ownProperties: true })?.internalProperties
     ?.find((/** @type {Found} */ each) => each.name === '[[Scopes]]')?.value.objectId;
   if (list === undefined) return false;
-  const scopes = scopesOf(list).filter(({ description }) => matches(/^(Closure|Block)/, description));
+  const scopes = scopesOf(list).filter(({ description }) => matches(modules ? /^(Closure|Block|Module)/ : /^(Closure|Block)/, description));
   // A CommonJS module is a function as well, the outermost one.
-  if (scopes.at(-1)?.description === 'Closure') scopes.pop();
+  if (!modules && scopes.at(-1)?.description === 'Closure') scopes.pop();
   const before = into.length;
   for (const { object } of scopes) {
     const variables = Object.values(object);
-    if (variables.length <= MOST) into.push(...variables);
+    if (variables.length <= (modules ? MOST_OF_MODULES : MOST)) into.push(...variables);
   }
   if (into.length > before) return true;
-  open.add(fn);
+  open[modules ? 1 : 0].add(fn);
   return false;
 }
 
@@ -154,6 +169,11 @@ function addClosures(fn, into) {
 class Look {
   /** Functions asked about so far that have variables of their own. */
   asked = 0;
+
+  /** @param {boolean} [modules]  variables of modules count, and functions of prototypes lead to them */
+  constructor(modules) {
+    this.modules = modules === true;
+  }
 
   /**
    * The hidden values of an object of a library; [] where it has none or none can be seen.
@@ -169,7 +189,8 @@ class Look {
       const value = Reflect.getOwnPropertyDescriptor(object, key)?.value;
       if (typeof value === 'function' && !types.isProxy(value)) functions.push(value);
     }
-    const closures = functions.filter((fn) => idOf(fn) === LIBRARY && !open.has(fn) && !isNative(fn));
+    if (this.modules && functions.length === 0) functions.push(...methodsOf(object));
+    const closures = functions.filter((fn) => idOf(fn) === LIBRARY && !open[this.modules ? 1 : 0].has(fn) && !isNative(fn));
     const fields = typeof object !== 'function' && mayHavePrivateFields(object);
     if ((closures.length === 0 && !fields) || this.asked >= ASKED || !connect()) return [];
     /** @type {unknown[]} */
@@ -183,7 +204,7 @@ class Look {
     }
     for (const fn of closures) {
       if (this.asked >= ASKED) break;
-      if (addClosures(fn, into)) this.asked++;
+      if (addClosures(fn, into, this.modules)) this.asked++;
     }
     return into;
   }

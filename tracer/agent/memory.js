@@ -513,6 +513,15 @@ function label(meta) {
 /** Properties that the global object has by itself. */
 const globals = new Set(Object.getOwnPropertyNames(globalThis));
 
+/** An object that stands for memory which no object of the program is. @param {string} known its name @param {string} cls */
+function standIn(known, cls) {
+  const object = Object.freeze({});
+  const meta = new ObjectMeta(++objects, cls, true, 0, -1, 0, true);
+  meta.known = known;
+  metas.set(object, meta);
+  return object;
+}
+
 /** The global object and the environment exist before any module, and belong to all of them. */
 function knowGlobals() {
   for (const [object, known] of /** @type {[object, string][]} */ ([[globalThis, 'globalThis'], [process.env, 'process.env']])) {
@@ -525,5 +534,5 @@ function knowGlobals() {
 module.exports = {
   READ, WRITE, BOTH, DIRECT, BUILTIN, OPAQUE, COMPARED, ObjectMeta, metas, metaOf, isObject, property, content, read,
   write, iterate, destructure, readIfSampled, writeIfSampled, born, makeMeta, scope, lateScope, variable,
-  moduleVariable, setRoot, reroot, writeLocations, each, implicit, imported, takeBack, knowGlobals,
+  moduleVariable, setRoot, reroot, writeLocations, each, implicit, imported, takeBack, knowGlobals, standIn,
 };

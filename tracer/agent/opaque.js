@@ -16,15 +16,17 @@
  * own where nobody looks, so it counts as written.
  */
 
-const Module = require('module');
 const { types } = require('util');
 const { state } = require('./state.js');
 const memory = require('./memory.js');
 const { metas, isObject, content, READ, WRITE, BOTH, BUILTIN, OPAQUE, COMPARED } = memory;
+const causality = require('./causality.js');
 const { classOf, RESOURCES } = require('./classes.js');
 const { aliasOf, proxyAbove } = require('./aliases.js');
 const { fingerprints } = require('./fingerprint.js');
 const { idOf, LIBRARY } = require('./identity.js');
+const packages = require('./packages.js');
+const { isExport } = packages;
 const { parts } = require('./reach.js');
 const ruptures = require('./ruptures.js');
 const { beginLibraryCall, endLibraryCall } = require('./decide.js');
@@ -101,37 +103,11 @@ function outlives(object, chain) {
   return meta.init || meta.chain !== chain || (!meta.made && meta.root !== '');
 }
 
-/** Objects that libraries export, and what those group. @type {WeakSet<object>} */
-const exported = new WeakSet();
-let loaded = 0;
-
-/** Learn what modules export that were loaded since the last time. */
-function noteExports() {
-  const cache = /** @type {any} */ (Module)._cache;
-  const names = Object.keys(cache);
-  if (names.length === loaded) return;
-  loaded = names.length;
-  for (const name of names) {
-    const value = cache[name]?.exports;
-    if (!isObject(value) || types.isProxy(value) || exported.has(value) || metas.get(value)?.root) continue;
-    exported.add(value);
-    for (const part of parts(value)) {
-      if (isObject(part) && !types.isProxy(part) && ['plain', 'function'].includes(classOf(part))) exported.add(part);
-    }
-  }
-}
-
-/** Whether an object is what a module exports: what libraries keep there is not theirs alone. @param {object} object */
-function isExport(object) {
-  return types.isModuleNamespaceObject(object) || exported.has(object);
-}
-
 /**
  * The long-lived objects that a call can reach, and how many objects were looked at.
  * @param {Function} fn @param {any} receiver @param {any[]} args @param {number} chain @param {number} line
  */
 function gather(fn, receiver, args, chain, line) {
-  noteExports();
   /** @type {Set<object>} */
   const subjects = new Set();
   /** @type {Map<object, number>} by depth */
@@ -188,6 +164,9 @@ function opaque(fn, receiver, args, site, isNew) {
   const line = made[2] ?? made[0];
   const ids = ruptures.register(args, site, 0);
   const begun = now();
+  packages.learn();
+  const keeper = packages.entered(fn, receiver);
+  if (keeper !== null && frame !== null && $pxs && !causality.isInit(frame.chain)) keeper.called(line);
   const { subjects, size } = frame === null ? { subjects: [], size: 0 } : gather(fn, receiver, args, frame.chain.id, line);
   let place = places.get(site);
   if (place === undefined) {
@@ -220,6 +199,7 @@ function opaque(fn, receiver, args, site, isNew) {
   if (isObject(result) && $pxs && !metas.has(result)) {
     const meta = memory.makeMeta(result, file.id, made[0], true);
     if (subjects.length > 0) meta.sources = subjects;
+    if (keeper !== null) packages.gave(result, keeper);
     if (meta.cls !== 'proxy' && typeof result === 'object') {
       for (const value of parts(result)) if (typeof value === 'function') owners.set(value, result);
     }

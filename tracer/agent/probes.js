@@ -30,10 +30,11 @@ const { markReachable } = require('./reach.js');
  * @param {[string, number, number][]} variables @param {[number, string, number?][]} sites @param {[number, number][]} passes
  * @param {Record<string, () => unknown>} roots @param {[string, number, string][]} problems kind, line, sentence
  * @param {[[string, string][], any[]]} [links] imports and exports of a module
+ * @param {[string, () => unknown][]} [imports] of packages: the package, and what reads the value
  */
-function file(id, base, path, parents, variables, sites, passes, roots, problems, links) {
+function file(id, base, path, parents, variables, sites, passes, roots, problems, links, imports) {
   for (const [kind, line, text] of problems) problem(kind, id, line, text);
-  state.files[id] = { id, base, path, parents, variables, sites, roots, links: links ?? [[], []] };
+  state.files[id] = { id, base, path, parents, variables, sites, roots, links: links ?? [[], []], imports: imports ?? [] };
   const needed = base + parents.length;
   if (needed > state.parents.length) {
     const larger = new Int32Array(needed * 2).fill(-1);

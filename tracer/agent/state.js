@@ -16,6 +16,7 @@ const { Sampling } = require('./sampling.js');
  * @property {[string, number, number][]} variables name, declaration line, declaring function
  * @property {[number, string, number?][]} sites line and callee text of calls, and the line that people read if it is another
  * @property {[[string, string][], any[]]} links names of other modules that it reads; variables that it exports, by name
+ * @property {[string, () => unknown][]} imports of packages: the package, and what reads the value
  * @property {Record<string, () => unknown>} roots reads module-level variables
  */
 
