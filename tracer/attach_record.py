@@ -46,6 +46,7 @@ from pipetrace.tracer.record import (
     default_output,
     unmapped_remark,
 )
+from pipetrace.tracer.shortfall import left_out, left_out_remark, not_written
 from pipetrace.tracer.signals import counted_interrupts
 from pipetrace.tracer.spool import SpoolTables, read_spool
 from pipetrace.tracer.trace import TraceWriter
@@ -180,6 +181,7 @@ class _Recording:
             {
                 "directory": str(self._directory),
                 "app_root": str(self._root),
+                "max_bytes": self._options.record.max_bytes,
                 "roles": ROLES,
                 "using": using,
                 "loose": bool(forms & {"return", "call"}) or not using,
@@ -335,7 +337,7 @@ class _Recording:
         listeners = [Listener(pid=described.pid, **entry) for entry in described.listeners]
         samples = self._metrics.samples
         lost = spool.lost_records
-        partial = f"{lost} records could not be written to {tempfile.gettempdir()} (disk full?)." if lost else ""
+        partial = not_written(spool, lost)
         meta: dict[str, Any] = {
             "tool_version": __version__,
             "created": self._created.isoformat(timespec="seconds"),
@@ -355,6 +357,7 @@ class _Recording:
             "memory_mode": "off",
             "init_end_ns": spool.init_end_ns,
             "lost_records": lost,
+            "left_out": left_out(spool),
             "on_port": options.on_port,
             "load_exit_code": self._load_status,
             "listeners": listener_entries(listeners, process_ids(spool)),
@@ -377,8 +380,10 @@ class _Recording:
             "files": len(files),
             "functions": sum(len(file.static.functions) for file in files if file.static),
         }
-        remarks = (*self._remarks(meta["attached"], rows), *unmapped_remark(mapped.unusable))
-        return Recorded(path, None, 0, remarks, meta, counts)
+        remarks = [*self._remarks(meta["attached"], rows), *unmapped_remark(mapped.unusable), *left_out_remark(spool)]
+        if partial:
+            remarks.append(f"The trace is partial: {partial}")
+        return Recorded(path, None, 0, tuple(remarks), meta, counts)
 
     def _overhead(self, spool: SpoolTables) -> dict[str, Any]:
         written = sum(path.stat().st_size for path in (self._directory / "spool").glob("*.bin"))

@@ -21,6 +21,7 @@ from pipetrace.tracer.following import Candidate, Ending, Following, Orders
 from pipetrace.tracer.instrument import MemoryMode
 from pipetrace.tracer.listen import describe_status, read_taken
 from pipetrace.tracer.originals import map_files
+from pipetrace.tracer.shortfall import left_out, left_out_remark, not_written
 from pipetrace.tracer.signals import counted_interrupts, passed_on
 from pipetrace.tracer.spool import SpoolTables, read_spool
 from pipetrace.tracer.trace import TraceWriter
@@ -171,7 +172,7 @@ def _write(
         "memory_mode": options.memory,
         "init_end_ns": spool.init_end_ns,
         "lost_records": lost,
-        "left_out": {"chains": spool.left_chains, "invocations": spool.left_invocations},
+        "left_out": left_out(spool),
         "on_port": options.on_port,
         "load_exit_code": following.load_status,
         "listeners": listener_entries(listeners, ids),
@@ -209,7 +210,11 @@ def _write(
         path,
         captured,
         _exit_status(ending, status),
-        (*_remarks(following, transformer.files, partial, captured), *_left_out(spool), *unmapped_remark(unmapped)),
+        (
+            *_remarks(following, transformer.files, partial, captured),
+            *left_out_remark(spool),
+            *unmapped_remark(unmapped),
+        ),
         meta,
         counts,
     )
@@ -319,8 +324,9 @@ def _refuse_empty(spool: SpoolTables, lost: int, ending: Ending, status: int, ta
 
 def _partial_reason(spool: SpoolTables, lost: int, ending: Ending) -> str:
     """Say what is missing in the trace; '' when nothing is."""
-    if lost:
-        return f"{lost} records could not be written to {tempfile.gettempdir()} (disk full?)."
+    missing = not_written(spool, lost)
+    if missing:
+        return missing
     if ending is Ending.BY_ITSELF:
         table = spool.process
         for kind, pid, ended in zip(table["kind"], table["pid"], table["ended_ns"], strict=True):
@@ -361,15 +367,6 @@ def _remarks(following: Following, files: list[Any], partial: str, captured: Cap
         yield f"The load ended with {describe_status(following.load_status)}; check the command given with --on-port."
     if captured is not None and captured.bounded:
         yield f"Only the first {captured.requests} requests were captured; --max-requests keeps more."
-
-
-def _left_out(spool: SpoolTables) -> Iterator[str]:
-    if spool.left_chains or spool.left_invocations:
-        events = spool.left_chains + len(spool.chain)
-        yield (
-            f"The recording reached its size: {spool.left_chains} of {events} events were left out, chosen evenly, so "
-            "means and percentiles hold and counts are too low; --max-size keeps more."
-        )
 
 
 def unmapped_remark(unmapped: Sequence[tuple[int, str]]) -> Iterator[str]:

@@ -54,6 +54,8 @@ class SpoolTables:
     left_invocations: int = 0
     """Invocations that were left out, with their chains, to keep the recording within its size."""
     left_chains: int = 0
+    cut_invocations: int = 0
+    """Of the invocations that were left out, those whose chains are recorded up to then."""
 
 
 def read_spool(directory: Path | str, part_rows: int = PART_ROWS) -> SpoolTables:
@@ -88,4 +90,5 @@ def read_spool(directory: Path | str, part_rows: int = PART_ROWS) -> SpoolTables
         lost_records=rows.lost,
         left_invocations=rows.left_invocations,
         left_chains=rows.left_chains,
+        cut_invocations=rows.cut_invocations,
     )

@@ -32,7 +32,7 @@ class RowBuilder:
         self._objects = 0
         self.init_end_ns: int | None = None
         self.lost = 0
-        self.left_invocations = self.left_chains = 0
+        self.left_invocations = self.left_chains = self.cut_invocations = 0
         """What the agents left out to keep the recording within its size."""
 
     def add(self, thread: ThreadRows) -> None:
@@ -43,6 +43,7 @@ class RowBuilder:
         left = thread.exit.get("left") or {}
         self.left_invocations += left.get("invocations", 0)
         self.left_chains += left.get("chains", 0)
+        self.cut_invocations += left.get("cut", 0)
         if process_id == 0 and thread.init_end is not None:
             self.init_end_ns = thread.ns(thread.init_end)
         self._add_process(process_id, thread)

@@ -658,6 +658,25 @@ def test_a_recording_keeps_within_its_size_and_says_what_is_left_out(place: Plac
     assert described["meta"]["complete"] is True
 
 
+ENDLESS = """
+async function step(i) { return i; }
+setTimeout(async function endless() { for (let i = 0; i < 40000; i++) await step(i); console.log('done'); }, 5);
+"""
+
+
+def test_an_event_that_goes_on_and_on_is_cut_off_where_the_recording_is_full(place: Place) -> None:
+    place.write("endless.js", ENDLESS)
+    done = place.record("-o", "t.duckdb", "--max-size", "1MB", "--json", "--memory", "off", "node", "endless.js")
+    assert done.returncode == 0, done.stderr
+    described = json.loads(done.stdout)
+    left = described["meta"]["left_out"]
+    assert described["meta"]["overhead"]["written_bytes"] < 1_200_000
+    assert described["invocations"] + left["cut"] > 80_000
+    assert (left["invocations"], left["chains"]) == (left["cut"], 0)
+    assert f"the last {left['cut']} invocations of events that had begun before are missing" in done.stderr
+    assert described["meta"]["complete"] is False
+
+
 @pytest.mark.parametrize("size", ["lots", "10kB", "-5MB", "1..5GB"])
 def test_a_size_that_is_none(place: Place, size: str) -> None:
     done = place.record("--max-size", size, "node", "server.js")

@@ -197,14 +197,14 @@ def test_costs_are_corrected_for_what_the_agent_took(tmp_path: Path) -> None:
 
 def test_what_was_left_out_is_summed_over_threads(tmp_path: Path) -> None:
     for number in (1, 2):
-        left = {"invocations": 10 * number, "chains": number}
+        left = {"invocations": 10 * number, "chains": number, "cut": 2 * number}
         write(
             tmp_path,
             f"{number}.0.a",
             lines(process(number), {"t": "exit", "end": 9.0, "code": 0, "lost": 0, "left": left}),
         )
     tables = read_whole(tmp_path)
-    assert (tables.tables.left_invocations, tables.tables.left_chains) == (30, 3)
+    assert (tables.tables.left_invocations, tables.tables.left_chains, tables.tables.cut_invocations) == (30, 3, 6)
 
 
 def test_parts_of_any_size_give_the_same_rows(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ const { executionAsyncId } = require('async_hooks');
 const { threadId, isMainThread } = require('worker_threads');
 const { setImmediate } = require('timers');
 const { performance } = require('perf_hooks');
+const thinning = require('./thinning.js');
 const { Spool } = require('./spool.js');
 const { Sampling } = require('./sampling.js');
 const { state } = require('./state.js');
@@ -39,6 +40,7 @@ const AGENT = __dirname + path.sep;
  * @typedef {object} Options
  * @property {string} directory of the run; its `spool` takes the records
  * @property {string} app_root
+ * @property {number} max_bytes that a thread may write
  * @property {Record<string, string>} roles role → name of the helper, or its first part
  * @property {boolean} using whether entries must be disposable
  * @property {boolean} loose whether some functions are left unseen when they throw
@@ -52,6 +54,7 @@ function install(options) {
   const world = globalThis;
   state.appRoot = options.app_root;
   state.memory = 'off';
+  thinning.bound(options.max_bytes);
   state.spool = new Spool(path.join(options.directory, 'spool'));
   state.sampling = new Sampling('off');
   state.inInit = false;
@@ -82,7 +85,7 @@ function install(options) {
   /** @param {number | undefined} code */
   function finish(code) {
     frames.closeAll();
-    state.spool.line({ t: 'exit', end: performance.now(), code: code ?? null, lost: state.spool.lost });
+    state.spool.line({ t: 'exit', end: performance.now(), code: code ?? null, lost: state.spool.lost, left: thinning.left });
     state.spool.flush();
   }
 

@@ -199,12 +199,13 @@ function write(frame, threw, wall) {
   const self = wall - frame.inner;
   const flags = frame.flags | threw | (frame.sampled ? SAMPLED : 0) | (frame.trigger << 8);
   const { spool } = state;
+  if (thinning.isFull()) frame.chain.kept = false;
   const { kept } = frame.chain;
   if (kept) {
     spool.invocation(frame.id, frame.fid, frame.parent, frame.chain.id, frame.first, flags, frame.start, wall, self);
     if (!frame.chain.written) causality.writeChain(frame.chain);
   } else {
-    thinning.leave(frame.chain.id === frame.id);
+    thinning.leave(frame.chain.id === frame.id, frame.chain.written);
   }
   // Initialisation is always sampled and does not come again, so it says nothing about the share to come.
   if ((frame.flags & 3) !== INIT) state.sampling.spent(self, frame.sampled);
