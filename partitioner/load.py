@@ -262,24 +262,16 @@ _KEPT_LOCATIONS = """
 
 
 def _locations(query: Query, process: int) -> dict[int, Location]:
-    found: dict[int, Location] = {}
-    for row in _rows(query, _KEPT_LOCATIONS.format(process=process) + " order by l.location_id"):
-        number = _int(row["location_id"])
-        found[number] = Location(
-            id=number,
-            kind=row["kind"],
-            name=row["name"] or "",
-            owner=row["owner"] or "",
-            file=_optional(row["file_id"]),
-            line=_int(row["line"]),
-            scope=_optional(row["scope_function_id"]),
-            klass=row["class"] or "",
-            born_init=_bool(row["born_init"]),
-            root_variable=row["root_variable"] or "",
-            born_chain=_optional(row["born_chain"]),
-            object_id=_optional(row["object_id"]),
-        )
-    return found
+    kept = _KEPT_LOCATIONS.format(process=process)
+    columns = query(
+        f"""select location_id, kind, coalesce(name, ''), coalesce(owner, ''), file_id, coalesce(line, 0),
+                   scope_function_id, coalesce(class, ''), coalesce(born_init, false), coalesce(root_variable, ''),
+                   born_chain, object_id
+            from ({kept}) order by location_id"""
+    )
+    # A recording may have a million of them.
+    listed = [np.ma.asarray(values).tolist() for values in columns.values()]
+    return {row[0]: Location(*row) for row in zip(*listed, strict=True)}
 
 
 def _accesses(query: Query, process: int) -> Accesses:

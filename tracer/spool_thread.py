@@ -26,6 +26,8 @@ _LOCATION_KINDS = {"v": "variable", "p": "property", "c": "content"}
 _NESTED, _SAMPLED, _THREW = 4, 8, 16
 _HANDLER, _CALL = 0, 1
 _MANY = 255
+_LOCATION_WEIGHT = 8
+"""How many records take as much memory as the line of a location."""
 _LOCATION_COLUMNS = (
     "location_id", "process_id", "kind", "name", "object_id", "owner", "file_id", "line", "scope_function_id",
     "class", "born_init", "born_chain", "root_variable",
@@ -149,7 +151,7 @@ class ThreadRows:
                     line["c"], line["bi"], self._base + line["bc"] if line["bc"] > 0 else None, line["r"] or None,
                 )
             )  # fmt: skip
-            if len(rows) == self._file.part_rows:
+            if len(rows) >= self._file.part_rows // _LOCATION_WEIGHT:
                 yield _table(rows)
                 rows = []
         if rows:
