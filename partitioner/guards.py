@@ -44,6 +44,7 @@ def guards_of(analysis: Analysis, moved: Mapping[int, str], owners: Mapping[str,
     found: dict[str, plan.Guard] = {}
     units: dict[str, set[str]] = {}
     for unit, stage in sorted(moved.items()):
+        by_name = names.used_by(analysis.reach.of_unit(unit))
         for name, capture in names.used_by(analysis.reach.at_most(unit)).items():
             if name[0] not in recording.functions:
                 continue
@@ -55,6 +56,9 @@ def guards_of(analysis: Analysis, moved: Mapping[int, str], owners: Mapping[str,
                 continue  # as long as it keeps no state in properties of its own
             owner = owners.get(location if item is None else item.id, "entry")
             form = _guard_form(capture, item, name in written, away)
+            if form == "object" and name not in by_name and (item is None or not item.cells):
+                # Watching for changes is enough: a method may have read it where the recording does not tell.
+                form = None
             if form is None or owner == stage:
                 continue
             line = item.line if item is not None and item.id == location else capture.line
