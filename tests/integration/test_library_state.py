@@ -28,6 +28,7 @@ LIBRARIES = {
         const all = new Map()
         exports.Counter = class Counter { constructor () { this.n = 0; all.set('c', this) } inc () { this.n += 1 } }
         exports.total = () => [...all.values()][0].n""",
+    "shown": "exports.stats = { hits: 0 }; exports.hit = () => { exports.stats.hits += 1 }",
     "modern": "let hits = 0; export function hit () { hits += 1 } export default { hits: () => hits }",
     "lazy": """
         let table = null
@@ -50,7 +51,7 @@ LIBRARIES = {
         })""",
     "pure": "const zlib = require('zlib'); exports.size = (text) => zlib.deflateRawSync(text).length",
 }
-KEEPS = {"single", "counter", "parts", "private", "late", "registry", "modern"}
+KEEPS = {"single", "counter", "parts", "private", "late", "registry", "shown", "modern"}
 MAIN = """
 import single from 'single'
 import next from 'counter'
@@ -58,6 +59,7 @@ import { put, count } from 'parts'
 import kept from 'private'
 import late from 'late'
 import registry from 'registry'
+import shown from 'shown'
 import modern, { hit } from 'modern'
 import lazy from 'lazy'
 import * as parser from 'parser'
@@ -67,15 +69,17 @@ const counter = new registry.Counter()
 const handlers = [
   (i) => single.put('k' + i, i), () => single.has('k1'), () => next(), (i) => put('k' + i), () => count(),
   (i) => kept.add(i), () => kept.count(), (i) => late.add(i), () => late.count(), () => counter.inc(),
-  () => registry.total(), () => hit(), () => modern.hits(), () => lazy.code('abc'),
+  () => registry.total(), () => shown.hit(), () => shown.stats.hits, () => hit(), () => modern.hits(), () => lazy.code('abc'),
   (i) => parser.words('a'.repeat(i % 3 + 1)), (i) => soon(() => i), () => pure.size('aaaa'),
 ]
-let round = 0
-function turn () {
-  handlers.forEach((handler) => setTimeout(handler, 1, round))
-  if (++round < 12) setTimeout(turn, 12)
+let turn = 0
+function goOn () {
+  if (turn === handlers.length * 12) return
+  setTimeout(handlers[turn % handlers.length], 1, Math.floor(turn / handlers.length))
+  turn += 1
+  setTimeout(goOn, 4)
 }
-setTimeout(turn, 1)
+goOn()
 """
 
 
@@ -119,9 +123,21 @@ def test_a_look_finds_what_a_library_goes_on_keeping(run: Recorded, library: str
     assert ("rw" in found[-2:]) == (library in KEEPS), found
 
 
-def test_every_call_into_a_package_uses_what_it_keeps_also_that_of_an_object_which_it_made(run: Recorded) -> None:
-    line = next(number for number, text in enumerate(MAIN.splitlines(), 1) if "counter.inc()" in text)
+@pytest.mark.parametrize(
+    ("library", "uses"),
+    [("registry", ["counter.inc()", "registry.total()"]), ("shown", ["shown.hit()", "shown.stats"])],
+)
+def test_calls_of_what_a_library_made_and_looks_at_what_it_shows_use_what_it_keeps(
+    run: Recorded, library: str, uses: list[str]
+) -> None:
+    wanted = {number for number, text in enumerate(MAIN.splitlines(), 1) for use in uses if use in text}
     location, access = run.tables.location, run.tables.access
-    registry = location["location_id"][list(location["owner"]).index("registry")]
-    lines = {access["line"][at] for at, number in enumerate(access["location_id"]) if number == registry}
-    assert lines == {line, line + 1}
+    kept = location["location_id"][list(location["owner"]).index(library)]
+    users = {row["invocation_id"]: row["function_id"] for row in run.invocations()}
+    found = {
+        (users[access["invocation_id"][at]], access["line"][at])
+        for at, number in enumerate(access["location_id"])
+        if number == kept
+    }
+    assert {line for _, line in found} == wanted
+    assert len({function for function, _ in found}) == 2

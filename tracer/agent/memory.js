@@ -90,6 +90,8 @@ class Scope {
 
 /** @type {WeakMap<object, ObjectMeta>} */
 const metas = new WeakMap();
+/** Of what a library exports: what is to be told of those who look at it, since they may see a part of what it keeps. @type {WeakMap<object, {used(line: number): void}>} */
+const keptBy = new WeakMap();
 /** @type {Scope[]} */
 const moduleScopes = [];
 /** @type {Location[]} */
@@ -168,6 +170,7 @@ function makeLocation(kind, name, owner, cls) {
 function property(object, name, mode, via, line) {
   const meta = metaOf(object);
   if (meta.id === 0) return meta;
+  keptBy.get(object)?.used(line);
   let properties = meta.properties;
   if (properties === null) properties = meta.properties = new Map();
   let location = properties.get(name);
@@ -534,5 +537,5 @@ function knowGlobals() {
 module.exports = {
   READ, WRITE, BOTH, DIRECT, BUILTIN, OPAQUE, COMPARED, ObjectMeta, metas, metaOf, isObject, property, content, read,
   write, iterate, destructure, readIfSampled, writeIfSampled, born, makeMeta, scope, lateScope, variable,
-  moduleVariable, setRoot, reroot, writeLocations, each, implicit, imported, takeBack, knowGlobals, standIn,
+  moduleVariable, setRoot, reroot, writeLocations, each, implicit, imported, takeBack, knowGlobals, standIn, keptBy,
 };

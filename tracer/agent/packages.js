@@ -5,7 +5,7 @@
  * What libraries keep to themselves between calls: variables of their modules and closures, and whatever these lead to.
  *
  * A call shows only its receiver and arguments, so a cache inside of a library is one that nobody handed over. All that
- * a package keeps is taken for one location, which every call into the package reads. Now and then what its exports lead
+ * a package keeps is taken for one location, which every call into the package and every look at its exports reads. Now and then what its exports lead
  * to is looked at after a call, hidden variables included. If more is kept than ever before, or something by another
  * name, or if numbers only go up, calls have changed it. Other changes are taken for what libraries
  * write anew whenever they are called, as their parsers and queues do. The looks become rarer, each after half as many
@@ -58,12 +58,17 @@ class Keeper {
     this.verdict = 0;
   }
 
-  /** A sampled invocation is about to call into the package. @param {number} line */
-  called(line) {
-    this.calls++;
+  /** A sampled invocation looks at what the package exports, or calls it. @param {number} line */
+  used(line) {
     if (this.verdict === 0) content(this.kept, READ, OPAQUE, line);
     else content(this.kept, this.verdict, COMPARED, line);
     this.verdict = 0;
+  }
+
+  /** A sampled invocation is about to call into the package. @param {number} line */
+  called(line) {
+    this.calls++;
+    this.used(line);
     if (this.calls < this.nextLook || this.waiting) return;
     this.nextLook = this.calls + (this.calls < (this.dear ? FEW : FIRST) ? 1 : this.calls >> 1);
     this.waiting = true;
@@ -148,15 +153,21 @@ function add(value, name) {
   exported.add(value);
   const keeper = name === '' ? null : keeperOf(name);
   if (keeper !== null) {
-    if (!keepers.has(value)) keepers.set(value, keeper);
+    if (!keepers.has(value)) keep(value, keeper);
     if (keeper.exports.length < MOST_EXPORTS) keeper.exports.push(value);
   }
   for (const part of parts(value)) {
     if (!isObject(part) || types.isProxy(part) || isCore(part)) continue;
     const cls = classOf(part);
     if (cls === 'plain' || cls === 'function') exported.add(part);
-    if (keeper !== null && !keepers.has(part) && !RESOURCES.has(cls) && !metas.get(part)?.made) keepers.set(part, keeper);
+    if (keeper !== null && !keepers.has(part) && !RESOURCES.has(cls) && !metas.get(part)?.made) keep(part, keeper);
   }
+}
+
+/** @param {object} value @param {Keeper} keeper */
+function keep(value, keeper) {
+  keepers.set(value, keeper);
+  memory.keptBy.set(value, keeper);
 }
 
 /** @param {string} name */
