@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cached_property
 
+import numpy as np
+
 from pipetrace.partitioner.calling import Facts, is_connect
 from pipetrace.partitioner.graph import Graph
 from pipetrace.partitioner.items import Classification, Item
 from pipetrace.partitioner.reach import Reach
-from pipetrace.partitioner.recording import Capture, Recording
+from pipetrace.partitioner.recording import NONE, Capture, Recording
 from pipetrace.partitioner.refusal import Refusal
 
 _LIFTED = frozenset({"captures-unsendable"})
@@ -152,19 +154,34 @@ class Twins:
     @cached_property
     def _beyond(self) -> dict[int, set[int]]:
         rows, graph = self._recording.invocations, self._graph
-        cell_of = graph.cell_of.tolist()
-        before: dict[int, frozenset[int]] = {}
+        paths = [frozenset(cell.path) for cell in graph.cells]
+        # Of millions of invocations there are few sets of units that caused one, so these are numbered.
+        numbers: dict[frozenset[int], int] = {frozenset(): 0}
+        sets = [frozenset[int]()]
+        steps: dict[int, tuple[int, frozenset[int]]] = {}
+        caused_by = np.zeros(len(rows), dtype=np.int64).data
+        causes, cells = graph.index.of(rows.parent).data, np.ascontiguousarray(graph.cell_of).data
+        functions = np.ascontiguousarray(rows.function).data
+        beyond: set[tuple[frozenset[int], int]] = set()
+        steady = ~np.isin(rows.chain, np.fromiter(graph.init, dtype=np.int64, count=len(graph.init)))
+        for at in np.flatnonzero(steady).data:
+            before = caused_by[causes[at]] if causes[at] != NONE else 0
+            step = steps.get(before * len(paths) + cells[at])
+            if step is None:
+                path = paths[cells[at]]
+                left = sets[before] - path
+                caused = sets[before] | path if left else path
+                if caused not in numbers:
+                    numbers[caused] = len(sets)
+                    sets.append(caused)
+                step = steps[before * len(paths) + cells[at]] = (numbers[caused], left)
+            caused_by[at] = step[0]
+            if step[1]:
+                beyond.add((step[1], functions[at]))
         found: dict[int, set[int]] = {}
-        for at, (number, parent, chain) in enumerate(
-            zip(rows.id.tolist(), rows.parent.tolist(), rows.chain.tolist(), strict=True)
-        ):
-            if chain in graph.init:
-                continue
-            path = frozenset(graph.cells[cell_of[at]].path)
-            caused = before.get(parent, frozenset())
-            before[number] = caused | path if caused - path else path
-            for unit in caused - path:
-                found.setdefault(unit, set()).add(int(rows.function[at]))
+        for left, function in beyond:
+            for unit in left:
+                found.setdefault(unit, set()).add(function)
         return found
 
     @cached_property
