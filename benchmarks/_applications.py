@@ -319,8 +319,9 @@ APPLICATIONS = (
         "maildev",
         "2.1.0",
         _maildev,
-        "It asks for the size of a mail's file while it still writes it, so that GET /email shows a size of 0 for some "
-        "mails, others in each run, also where the original runs; a difference in these answers alone is that race.",
+        "It lists the mails that it kept in the order in which it has read them, which is another one at each start, "
+        "and asks for the size of a mail's file while it still writes it, so that GET /email differs from run to run, "
+        "also where the original runs; a difference in these answers alone is that race.",
     ),
     Application("pouchdb-server", "4.2.0", _pouchdb_server),
     Application("verdaccio", "4.13.2", _verdaccio),

@@ -43,6 +43,8 @@ class Difference:
     staged: Answer
     left_out: frozenset[bytes] = frozenset()
     """Names of headers, in small letters, that were not compared."""
+    ways: int = 1
+    """In how many ways the starts of the original answered it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +134,10 @@ def compare_phase(originals: Sequence[Phase], staged: Phase, places: Places = NO
         suspects = sorted({*still, *unheard}.difference(unordered))
     for index in suspects:
         part = _different_part(known[index], staged.answers[index], dropped) or "body"
+        samples = known[index].samples
+        ways = len({_print(sample, dropped) for sample in samples})
         differences.append(
-            Difference(requests[index], staged.name, part, known[index].samples[0], staged.answers[index], dropped)
+            Difference(requests[index], staged.name, part, samples[0], staged.answers[index], dropped, ways)
         )
     headers, bodies = _what_varies(requests, known)
     return PhaseVerdict(

@@ -24,12 +24,25 @@ def headline(verdict: Verdict) -> str:
     total = sum(phase.requests for phase in verdict.phases)
     if not verdict.equal:
         if verdict.differences:
-            return f"different: {len(verdict.differences)} of {total} answers differ from the original's."
+            differ = f"{len(verdict.differences)} of {total} answers differ from the original's"
+            return f"different: {differ}{_unsteady(verdict)}."
         if verdict.problems:
             return f"different: {verdict.problems[0].rstrip('.')}."
         return f"different: the two print different things ({verdict.stdout_difference})."
     how = ", ".join(f"{phase.requests} {phase.name}" for phase in verdict.phases)
     return f"equal: the staged application gave the original's answers to {total} requests ({how})."
+
+
+def _unsteady(verdict: Verdict) -> str:
+    """What to know of differences in answers that the original does not give twice."""
+    unsteady = [difference.ways for difference in verdict.differences if difference.ways > 1]
+    if not unsteady:
+        return ""
+    which = "all" if len(unsteady) == len(verdict.differences) else f"{len(unsteady)}"
+    return (
+        f"; {which} of these the original itself gave in up to {max(unsteady)} ways in {verdict.originals} starts, "
+        "and it may have more"
+    )
 
 
 def where_handlers_ran(verdict: Verdict) -> str:

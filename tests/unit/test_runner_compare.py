@@ -5,6 +5,9 @@ from __future__ import annotations
 from pipetrace.runner.compare import PhaseVerdict, Places, compare_phase, describe, first_difference
 from pipetrace.runner.replay import Phase
 from pipetrace.runner.requests import Request
+from pipetrace.runner.stages import Notes
+from pipetrace.runner.verdict import headline
+from pipetrace.runner.verify import Verdict
 from pipetrace.runner.wire import Answer
 
 
@@ -61,6 +64,14 @@ def test_what_varies_between_originals_is_left_out_and_named() -> None:
     assert (verdict.equal, verdict.equal_but_varying) == (0, 1)
     assert verdict.varying_headers == (("Date", 1),)
     assert verdict.varying_bodies == (("GET /", 1, 0.6),)
+
+
+def test_a_difference_tells_in_how_many_ways_the_original_answered() -> None:
+    assert judge(ok(b"a b c"), ok(b"a b c"), ok(b"c b a")).differences[0].ways == 1
+    phase = judge(ok(b"a b c"), ok(b"b a c"), ok(b"c b a"))
+    assert phase.differences[0].ways == 2
+    said = headline(Verdict((phase,), 2, Notes((), ()), "empty", "", (), (), ()))
+    assert "; all of these the original itself gave in up to 2 ways in 2 starts, and it may have more." in said
 
 
 def test_what_does_not_vary_is_still_compared() -> None:
