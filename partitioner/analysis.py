@@ -93,10 +93,15 @@ class Analysis:
         return [cell for cell in self.graph.cells if cell.path and cell.path[-1] == unit]
 
 
-def analyse(recording: Recording, model: Model, transport: Transport) -> Analysis:
-    """Everything about a recording that does not depend on the number of machines."""
+def analyse(
+    recording: Recording, model: Model, transport: Transport, stateless: Collection[str] = frozenset()
+) -> Analysis:
+    """Everything about a recording that does not depend on the number of machines.
+
+    What the libraries in ``stateless`` keep between calls counts as init-only.
+    """
     mended = repair(recording)
-    found = _analyse(mended, (), model, transport)
+    found = _analyse(mended, (), model, transport, stateless)
     movable = {
         unit
         for unit, mobility in found.mobilities.items()
@@ -105,13 +110,15 @@ def analyse(recording: Recording, model: Model, transport: Transport) -> Analysi
     runs = {info.id for info in mended.functions.values() if info.members and set(info.members) <= movable}
     if not runs:
         return found
-    fused = _analyse(mended, movable, model, transport)
+    fused = _analyse(mended, movable, model, transport, stateless)
     held = any(not fused.mobilities[run].movable or run in fused.ties_of for run in runs & fused.mobilities.keys())
     return found if held else fused
 
 
-def _analyse(recording: Recording, movable: Collection[int], model: Model, transport: Transport) -> Analysis:
+def _analyse(
+    recording: Recording, movable: Collection[int], model: Model, transport: Transport, stateless: Collection[str]
+) -> Analysis:
     recording = fold_light(fuse_runs(recording, movable), model.threshold_us[transport])
     graph = build_graph(recording)
-    classes = classify(recording, graph)
+    classes = classify(recording, graph, stateless)
     return Analysis(recording, graph, classes, mobilities(recording, graph, classes), model, transport)

@@ -14,7 +14,7 @@ from pipetrace.partitioner import plan
 from pipetrace.partitioner.analysis import Analysis, analyse
 from pipetrace.partitioner.diagnose import diagnosis
 from pipetrace.partitioner.guards import constants_of, guards_of, init_values_of, sources_of, staying_of
-from pipetrace.partitioner.items import Item
+from pipetrace.partitioner.items import LIBRARY, Item
 from pipetrace.partitioner.model import Model, Transport
 from pipetrace.partitioner.originals import in_originals
 from pipetrace.partitioner.problem import ENTRY, Problem
@@ -45,6 +45,8 @@ class Options:
     """Ids of handlers that stay."""
     violations: tuple[Violation, ...] = ()
     """What an earlier plan of this application got wrong."""
+    stateless: tuple[str, ...] = ()
+    """Libraries that keep nothing on which an answer depends, as the user knows."""
 
     @property
     def regardless(self) -> bool:
@@ -58,13 +60,26 @@ def make_plan(recording: Recording, options: Options, model: Model | None = None
     Raises PipetraceError where the options name a handler that did not run, or ask to move one that cannot leave.
     """
     threshold = 0.0 if options.regardless else options.threshold_us
-    analysis = analyse(recording, (model or Model()).with_threshold(threshold), options.transport)
+    analysis = analyse(
+        recording, (model or Model()).with_threshold(threshold), options.transport, frozenset(options.stateless)
+    )
+    _check_stateless(analysis, options.stateless)
     analysis = dataclasses.replace(analysis, chosen=_chosen(analysis, options))
     analysis = hold_together(analysis, options.violations)
     problem = analysis.problem()
     solution = choose(analysis, problem, options)
     _refuse_unmoved(analysis, problem, solution, options)
     return in_originals(_Build(analysis, problem, solution, options).make(), recording.originals)
+
+
+def _check_stateless(analysis: Analysis, names: tuple[str, ...]) -> None:
+    """Raise PipetraceError for a name that is no library which a handler called."""
+    known = [item.id for item in analysis.classes.items.values() if item.object_class == LIBRARY]
+    for name in names:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+            hint = f"the nearest are {listed([f'`{found}`' for found in close])}" if close else "leave --stateless out"
+            raise PipetraceError(f"No handler that ran calls a library `{name}`; {hint}.")
 
 
 def _chosen(analysis: Analysis, options: Options) -> frozenset[int] | None:
@@ -180,6 +195,7 @@ class _Build:
             state=tuple(self._states()),
             guards=guards,
             constants=constants_of(analysis, self._moved, guards),
+            stateless=tuple(sorted(set(self._options.stateless))),
             sources=(*sources_of(analysis), *staying_of(analysis, self._moved)) if self._moved else (),
             init_values=init_values_of(analysis, self._moved),
             refusals=tuple(self._refusals()),

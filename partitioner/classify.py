@@ -14,7 +14,7 @@ by one and then gathered by the variable or the place in the source that they be
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -74,13 +74,15 @@ class _Touch:
         return self.mode != READ
 
 
-def classify(recording: Recording, graph: Graph) -> Classification:
+def classify(recording: Recording, graph: Graph, stateless: Collection[str] = frozenset()) -> Classification:
     """Give every location of a recording its class, with evidence.
+
+    What the libraries in ``stateless`` keep between calls is init-only, whatever was seen.
 
     The content of an object and each of its properties overlap: who looks at the whole sees what others write to a
     part, and the other way round.
     """
-    judge = _Judge(recording, graph)
+    judge = _Judge(recording, graph, stateless)
     contents: dict[int, slice] = {}
     properties: dict[int, list[slice]] = {}
     spans = list(_by_location(recording))
@@ -114,8 +116,9 @@ def _by_location(recording: Recording) -> Iterator[tuple[Location, slice]]:
 class _Judge:
     """Judges one location after the other and gathers the verdicts."""
 
-    def __init__(self, recording: Recording, graph: Graph) -> None:
+    def __init__(self, recording: Recording, graph: Graph, stateless: Collection[str]) -> None:
         self._recording = recording
+        self._stateless = stateless
         self._graph = graph
         self._order = Causality(recording, graph)
         self._files = {number: file.path for number, file in recording.files.items()}
@@ -178,6 +181,8 @@ class _Judge:
         late_init = self._writes_after(early, late)
         if not written and not late_init:
             return "init-only" if location.born_init or not late else "communication"
+        if location.klass == LIBRARY and key in self._stateless:
+            return "init-only"
         on_object = location.kind != "variable"
         if on_object and not seen_write and not late_init and self._is_of_library(location):
             return "init-only"

@@ -254,6 +254,8 @@ class Plan:
     model: Costs
     objective: Objective
     constants: tuple[Constant, ...] = ()
+    stateless: tuple[str, ...] = ()
+    """Libraries of which the user said that no answer depends on what they keep between calls."""
     format: str = FORMAT
     version: int = VERSION
 

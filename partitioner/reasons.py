@@ -15,6 +15,10 @@ _STORE = (
     "Move {name} to a store that all stages reach, or cut the heavy part that does not need it into an async "
     "function of its own."
 )
+_STATELESS = (
+    "If no answer depends on that, as on a cache or a pool, plan again with `--stateless {name}`; else cut the heavy "
+    "part that does not need it into an async function of its own."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,8 @@ def _enclosing(analysis: Analysis, unit: int, moved: frozenset[int]) -> int | No
 
 def _by_item(analysis: Analysis, unit: int, item: Item) -> Refusal:
     name = analysis.name(unit)
-    remedy = _STORE.format(name=item.mention)
+    of_library = item.object_class == LIBRARY
+    remedy = _STATELESS.format(name=item.id) if of_library else _STORE.format(name=item.mention)
     through = _through(analysis, unit, item)
     others = _partners(analysis, unit, item)
     what = item.label
@@ -80,7 +85,7 @@ def _by_item(analysis: Analysis, unit: int, item: Item) -> Refusal:
         )
     if others:
         sentence = f"{name}{through} shares {what} with {listed(others)}, so they stay together."
-    elif item.object_class == LIBRARY:
+    elif of_library:
         sentence = f"{name}{through} changes {what}, so it stays with it."
     elif not item.module_level:
         sentence = f"{name}{through} changes {what}, which no module-level name leads to, so it stays with it."

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pipetrace.partitioner import plan
 from pipetrace.partitioner.analysis import Analysis
+from pipetrace.partitioner.items import LIBRARY
 from pipetrace.partitioner.problem import ENTRY, Problem, stage_of
 from pipetrace.partitioner.reasons import Blame, blames, factor, listed, percent, phrase
 from pipetrace.partitioner.solve import Solution, solve, unmoved
@@ -153,6 +154,13 @@ def _what_if(analysis: Analysis, items: list[str], machines: int, speedup: float
     verb = "were" if len(named) > 1 else "was"
     change = "kept out of the heavy handlers" if resource else "moved to a store"
     were = "were" if not resource else verb
+    if all(analysis.classes.items[item].object_class == LIBRARY for item in items):
+        words = " ".join(f"--stateless {item}" for item in items)
+        sentence = (
+            f"If no answer depends on {listed(named, most=9)}, `{words}` would give {machines} machines "
+            f"{factor(speedup)} instead of {factor(now)}."
+        )
+        return plan.WhatIf(", ".join(items), machines, round(speedup, 2), round(now, 2), sentence)
     sentence = (
         f"If {listed(named, most=9)} {were} {change}, {machines} machines would give {factor(speedup)} "
         f"instead of {factor(now)}."

@@ -62,6 +62,13 @@ from pipetrace.tracer.trace import latest_trace
     metavar="LOG",
     help="What `run` or `verify` logged: handlers that needed what another stage owned stay with it.",
 )
+@click.option(
+    "--stateless",
+    multiple=True,
+    metavar="LIBRARY",
+    help="A library of which each stage may keep its own, since no answer depends on what it keeps between calls, as "
+    "on a cache (may be given several times).",
+)
 def command(
     trace: Path | None,
     machines: int,
@@ -74,6 +81,7 @@ def command(
     wanted: tuple[str, ...],
     keep: tuple[str, ...],
     violations: tuple[Path, ...],
+    stateless: tuple[str, ...],
 ) -> None:
     """Work out how handlers can be spread over machines.
 
@@ -85,7 +93,7 @@ def command(
     produce_plan(
         trace or latest_trace(),
         output,
-        Options(machines, transport, move_threshold, move, only, keep, logged),
+        Options(machines, transport, move_threshold, move, only, keep, logged, stateless),
         Console(highlight=False),
         lambda line: click.echo(line, err=True),
         force=force,

@@ -280,3 +280,13 @@ def test_a_library_that_changed_twice_must_be_found_unchanged_as_often() -> None
     assert _item(draw, "words").klass == "state"
     draw.touch(draw.run(page), "r", kept, via="compared")
     assert _item(draw, "words").klass == "init-only"
+
+
+def test_a_library_that_the_user_calls_stateless_ties_nothing() -> None:
+    draw = Drawing()
+    page, kept = draw.function("page"), draw.library("cache")
+    for _ in range(3):
+        draw.touch(draw.run(page), "rw", kept, via="compared")
+    recording = draw.recording()
+    assert classify(recording, build_graph(recording)).ties
+    assert not classify(recording, build_graph(recording), {"cache"}).ties

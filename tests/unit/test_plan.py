@@ -277,3 +277,24 @@ def test_a_stage_with_state_cannot_get_replicas_by_hand(shop: Plan, tmp_path: Pa
 
 def test_a_plan_edited_by_hand_keeps_unknown_keys_out_of_the_way(shop: Plan, tmp_path: Path) -> None:
     assert load_plan(_edited(shop, tmp_path, note="kept by hand")) == shop
+
+
+def test_a_library_that_is_called_stateless_lets_its_users_move_and_is_named_in_the_plan() -> None:
+    draw = Drawing()
+    page, kept = draw.function("page"), draw.library("cache")
+    for _ in range(20):
+        draw.touch(draw.run(page, ms=50), "rw", kept, via="compared")
+    recording = draw.recording()
+    stays = make_plan(recording, Options(machines=2))
+    assert (stays.moved, stays.stateless) == ((), ())
+    assert "`--stateless cache`" in stays.refusals[0].remedy
+    assert "`--stateless cache` would give 2 machines" in stays.what_if[0].sentence
+    told = make_plan(recording, Options(machines=2, stateless=("cache",)))
+    assert ([handler.name for handler in told.moved], told.stateless) == (["page"], ("cache",))
+
+
+def test_a_name_of_no_library_is_not_taken_for_stateless() -> None:
+    draw = Drawing()
+    draw.touch(draw.run(draw.function("page")), "r", draw.library("cache"), via="opaque")
+    with pytest.raises(PipetraceError, match="calls a library `cahce`; the nearest are `cache`"):
+        make_plan(draw.recording(), Options(stateless=("cahce",)))
