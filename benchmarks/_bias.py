@@ -12,6 +12,8 @@ from pipetrace.tracer.trace import open_trace
 
 LEAST = 30
 """Invocations of a handler in either recording that make it comparable."""
+SHORTEST_US = 1.0
+"""Of shorter calls the clock tells little."""
 SHARE = 0.02
 """Share of all handlers' CPU time below which a handler is left out."""
 
@@ -51,7 +53,7 @@ def bias_rows(folder: Path) -> list[dict[str, Any]]:
     rows = []
     for handler, (calls, median, mean, share) in found["off"].items():
         other = found["sampled"].get(handler)
-        if other is None or share < SHARE or min(calls, other[0]) < LEAST:
+        if other is None or share < SHARE or min(calls, other[0]) < LEAST or median < SHORTEST_US:
             continue
         rows.append(
             {"handler": handler, "share": share, "calls": calls, "off_us": median, "sampled_us": other[1],
@@ -72,6 +74,7 @@ def bias_table(results: Sequence[dict[str, Any]]) -> list[str]:
         )
         for result in results
         for row in result["bias"]
+        if row["off_us"] >= SHORTEST_US
     ]
     headings = ("", "share", "costs only, µs", "with memory sampling, µs", "difference")
     return [

@@ -46,6 +46,8 @@ AIMS = {
 }
 """Tool and whether the program is a server → the factor aimed at."""
 START_UP_AIM = 2.0
+BUSY = "°"
+"""Behind figures that were taken on a machine that was not quiet."""
 PATIENCE_S = 90.0
 CONNECTIONS = 4
 
@@ -174,6 +176,7 @@ def measure(
     answers = max(4, round(chosen.answers * scale))
     problems: dict[str, str] = {}
     taken: dict[str, Taken] = {}
+    place = folder
     for number in range(starts):
         place = folder / str(number)
         place.mkdir()
@@ -188,7 +191,7 @@ def measure(
         "server": chosen.server,
         "problems": problems,
         "tools": {tool: _result(found, answers, starts) for tool, found in taken.items()},
-        "bias": bias_rows(place),
+        "bias": bias_rows(place) if starts else [],
     }
 
 
@@ -253,7 +256,8 @@ def measure_start_up(
             click.echo(f"{chosen.name}: start-up {number + 1} of {rounds}", err=True)
             place = folder / f"start-{number}"
             place.mkdir()
-            for name in (NOTHING, *tools):
+            # What comes first finds the caches cold.
+            for name in random.Random(number).sample((NOTHING, *tools), len(tools) + 1):
                 try:
                     variant = start(chosen, name, place, environment)
                 except PipetraceError as error:
@@ -262,9 +266,11 @@ def measure_start_up(
                 stop([variant])
                 found = variant.listening
                 taken.setdefault(name, []).append((found["start_up_ms"], found["start_up_cpu_ms"]))
+    best = {name: [min(each) for each in zip(*found, strict=True)] for name, found in taken.items()}
+    # Each with its own factors, as the next run has other starts without a tool.
     return {
-        name: {"wall_ms": min(wall for wall, _ in found), "cpu_ms": min(cpu for _, cpu in found)}
-        for name, found in taken.items()
+        name: {"wall_ms": wall, "cpu_ms": cpu, "wall": wall / best[NOTHING][0], "cpu": cpu / best[NOTHING][1]}
+        for name, (wall, cpu) in best.items()
     }
 
 
@@ -273,13 +279,14 @@ def together(earlier: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
     names = {**now["tools"], **now["problems"]}
     kept = {tool: why for tool, why in earlier.get("problems", {}).items() if tool not in names}
     measured = {tool: found for tool, found in earlier.get("tools", {}).items() if tool not in names}
+    plain = [one["tools"][NOTHING] for one in (earlier, now) if NOTHING in one.get("tools", {})]
+    longest = {NOTHING: max(plain, key=lambda one: one["answers"] * len(one["ratios"]))} if plain else {}
     return {
         **earlier,
         **now,
         "problems": {**kept, **now["problems"]},
-        "tools": {**measured, **now["tools"]},
+        "tools": {**measured, **now["tools"], **longest},
         "start_up": {**earlier.get("start_up", {}), **now.get("start_up", {})},
-        "busy": sorted({*earlier.get("busy", ()), *now["busy"]}),
         "bias": now["bias"] or earlier.get("bias", []),
     }
 
@@ -288,7 +295,8 @@ def render(results: Sequence[dict[str, Any]]) -> str:
     """The tables as Markdown."""
     known = common.environment()
     names = [result["program"] for result in results]
-    busy = sorted({one for result in results for one in result["busy"]})
+    found = [found for result in results for found in (*result["tools"].values(), *result.get("start_up", {}).values())]
+    busy = any(one.get("busy") for one in found)
     dates = sorted({found["date"] for result in results for found in result["tools"].values()})
     tools = [name for name in TOOLS if any(name in result["tools"] or name in result["problems"] for result in results)]
     lines = [
@@ -298,7 +306,7 @@ def render(results: Sequence[dict[str, Any]]) -> str:
             "variants ran at the same time and were loaded in turns; medians of all rounds of several starts, with "
             f"quartiles. Node {known['node']}, pipetrace {known['pipetrace']}, {known['cores']} cores, "
             f"{' and '.join(dict.fromkeys((dates[0], dates[-1])))}. "
-            + (f"The machine was not quiet: {', '.join(busy)}." if busy else "Nothing else ran on the machine.")
+            f"Nothing else ran on the machine{f', but for what has a {BUSY}' if busy else ''}."
         ),
         "",
         common.markdown_table(("", *names), [(TOOLS[tool].name, *(_cell(r, tool) for r in results)) for tool in tools]),
@@ -321,9 +329,10 @@ def render(results: Sequence[dict[str, Any]]) -> str:
             "",
             "## Start-up\n",
             _wrapped(
-                "From the begin of the process until it listens, best of several starts: wall time and CPU time, and "
-                "the factors to those without a tool. None of it is in the table above. pipetrace instruments files "
-                f"in a process of its own, and keeps them for the next recording. Aim: {START_UP_AIM:g} × wall time."
+                "From the begin of the process until it listens, best of several starts: wall time, and the factors of "
+                "wall time and CPU time to those without a tool. None of it is in the table above. pipetrace "
+                "instruments files in a process of its own, and keeps them for the next recording. "
+                f"Aim: {START_UP_AIM:g} × wall time."
             ),
             "",
         ]
@@ -344,17 +353,20 @@ def _cell(result: dict[str, Any], tool: str) -> str:
         return str(result["problems"].get(tool, "–"))
     low, high = found["quartiles"]
     failed = f", {found['failures']} failed" if found["failures"] else ""
-    return "1" if tool == NOTHING else f"**{found['factor']:.2f}** ({low:.2f}–{high:.2f}{failed})"
+    return "1" if tool == NOTHING else f"**{found['factor']:.2f}** ({low:.2f}–{high:.2f}{failed}){_mark(found)}"
+
+
+def _mark(found: dict[str, Any]) -> str:
+    return BUSY if found.get("busy") else ""
 
 
 def _start_cell(start_up: dict[str, dict[str, float]], tool: str) -> str:
-    found, base = start_up.get(tool), start_up[NOTHING]
+    found = start_up.get(tool)
     if found is None:
         return "–"
-    cells = f"{found['wall_ms']:.0f} ms, CPU {found['cpu_ms']:.0f} ms"
     if tool == NOTHING:
-        return cells
-    return f"{cells} ({found['wall_ms'] / base['wall_ms']:.2f} ×, {found['cpu_ms'] / base['cpu_ms']:.2f} ×)"
+        return f"{found['wall_ms']:.0f} ms, CPU {found['cpu_ms']:.0f} ms"
+    return f"{found['wall_ms']:.0f} ms (**{found['wall']:.2f}**, CPU {found['cpu']:.2f}){_mark(found)}"
 
 
 def _duration(us: float) -> str:
@@ -364,7 +376,9 @@ def _duration(us: float) -> str:
 @click.command()
 @click.option("--program", "names", multiple=True, type=click.Choice(list(PROGRAMS)), help="Default: all.")
 @click.option("--tool", "tools", multiple=True, type=click.Choice([*TOOLS][1:]), help="Default: all.")
-@click.option("--starts", default=3, show_default=True, help="How often each variant is started anew.")
+@click.option(
+    "--starts", default=3, show_default=True, help="How often each variant is started anew; 0 for --start-ups alone."
+)
 @click.option("--rounds", default=8, show_default=True, help="Of each start.")
 @click.option("--warmup", default=6, show_default=True, help="Turns of each variant before figures are taken.")
 @click.option("--scale", default=1.0, show_default=True, help="Length of a turn.")
@@ -387,9 +401,10 @@ def main(
                 chosen, wanted, starts=starts, rounds=rounds, warmup=warmup, scale=scale, folder=Path(place)
             )
             result["problems"] |= {tool: "needs ES5" for tool in tools if tool not in wanted}
-            result["busy"] = busy
             if start_ups:
                 result["start_up"] = measure_start_up(chosen, wanted, rounds=start_ups, folder=Path(place))
+            for found in (*result["tools"].values(), *result.get("start_up", {}).values()):
+                found["busy"] = bool(busy)
         output.mkdir(parents=True, exist_ok=True)
         kept = output / f"overhead-{name}.json"
         earlier = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else {}
