@@ -6,6 +6,7 @@ Each application's rows are kept in a file of their own, so that the table can b
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -106,6 +107,12 @@ def _verify(row: Row, staged: Path, cwd: Path) -> None:
         row.verdict += f"; {len(verdict['violations'])} violations"
 
 
+def _asked(plan: Path) -> list[str]:
+    """Libraries of which the plan says what it would gain if no answer depended on what they keep."""
+    asked = json.loads(plan.read_text(encoding="utf-8"))["what_if"]
+    return sorted({library for one in asked for library in re.findall(r"--stateless ([^\s`]+)", one["sentence"])})
+
+
 def _run(application: _applications.Application, choices: tuple[str, ...]) -> list[Row]:
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="pipetrace-app-") as name:
@@ -123,14 +130,17 @@ def _run(application: _applications.Application, choices: tuple[str, ...]) -> li
         except (PipetraceError, OSError) as error:
             return [Row(application.name, application.version, "", verdict=str(error))]
         recorded = time.monotonic() - begun
-        for choice in choices:
+        words: dict[str, list[str]] = {choice: [] if choice == "gain" else ["--move", choice] for choice in choices}
+        for choice in iter(lambda: next(iter(words), ""), ""):
+            move = words.pop(choice)
             row = Row(application.name, application.version, choice, seconds=round(recorded, 1))
             rows.append(row)
             plan, staged = folder / f"{choice}.json", folder / f"staged-{choice}"
-            move = [] if choice == "gain" else ["--move", choice]
             try:
                 common.pipetrace("partition", str(trace), "--machines", "2", *move, "-o", str(plan), cwd=folder)
                 _plan(row, plan)
+                if choice == "gain" and (stateless := _asked(plan)):
+                    words["stateless"] = [word for library in stateless for word in ("--stateless", library)]
                 common.pipetrace("rewrite", str(plan), "-o", str(staged), cwd=folder)
                 row.lines = _changed_lines(staged) if row.moved else 0
                 if row.moved:
@@ -164,7 +174,9 @@ def _text(rows: list[Row], known: dict[str, Any]) -> str:
         "# Real applications\n\n"
         f"Made by `python benchmarks/applications.py`, from applications as npm has them, unmodified; Node "
         f"{known['node']}, {known['cores']} cores. *gain*: what the partitioner chooses for two cores; *all*: every "
-        "handler that may move, whatever it gains. *verify* replays the recorded requests against the original and "
+        "handler that may move, whatever it gains; *stateless*: gain, with "
+        "the `--stateless` for which the plan says what it would bring. *verify* replays the recorded requests against "
+        "the original and "
         "the staged application, one at a time and concurrently, and compares the answers byte by byte. Shares "
         "overlap, since a handler counts with what runs inside it; [plan-format.md](plan-format.md#causes) explains "
         "the causes.\n\n"

@@ -14,7 +14,7 @@ from pipetrace.partitioner import plan
 from pipetrace.partitioner.analysis import Analysis, analyse
 from pipetrace.partitioner.diagnose import diagnosis
 from pipetrace.partitioner.guards import constants_of, guards_of, init_values_of, sources_of, staying_of
-from pipetrace.partitioner.items import LIBRARY, Item
+from pipetrace.partitioner.items import Item
 from pipetrace.partitioner.model import Model, Transport
 from pipetrace.partitioner.originals import in_originals
 from pipetrace.partitioner.problem import ENTRY, Problem
@@ -22,6 +22,7 @@ from pipetrace.partitioner.reasons import listed, milliseconds, percent, refusal
 from pipetrace.partitioner.recording import Recording
 from pipetrace.partitioner.scaling import StageNames, machine_counts, scaling_table, what_ifs
 from pipetrace.partitioner.solve import Solution, move_everything, solve, unmoved
+from pipetrace.partitioner.stateless import check_stateless, stateless_what_if
 from pipetrace.partitioner.violations import Violation, hold_together
 
 Move = Literal["gain", "all", "none"]
@@ -60,26 +61,27 @@ def make_plan(recording: Recording, options: Options, model: Model | None = None
     Raises PipetraceError where the options name a handler that did not run, or ask to move one that cannot leave.
     """
     threshold = 0.0 if options.regardless else options.threshold_us
-    analysis = analyse(
-        recording, (model or Model()).with_threshold(threshold), options.transport, frozenset(options.stateless)
-    )
-    _check_stateless(analysis, options.stateless)
-    analysis = dataclasses.replace(analysis, chosen=_chosen(analysis, options))
-    analysis = hold_together(analysis, options.violations)
+    costs = (model or Model()).with_threshold(threshold)
+
+    def analysed(stateless: frozenset[str]) -> Analysis:
+        found = analyse(recording, costs, options.transport, stateless)
+        return hold_together(dataclasses.replace(found, chosen=_chosen(found, options)), options.violations)
+
+    def speedup_with(stateless: frozenset[str]) -> float:
+        found = analysed(stateless | frozenset(options.stateless))
+        return choose(found, found.problem(), options).speedup
+
+    analysis = analysed(frozenset(options.stateless))
+    check_stateless(analysis, options.stateless)
     problem = analysis.problem()
     solution = choose(analysis, problem, options)
     _refuse_unmoved(analysis, problem, solution, options)
-    return in_originals(_Build(analysis, problem, solution, options).make(), recording.originals)
-
-
-def _check_stateless(analysis: Analysis, names: tuple[str, ...]) -> None:
-    """Raise PipetraceError for a name that is no library which a handler called."""
-    known = [item.id for item in analysis.classes.items.values() if item.object_class == LIBRARY]
-    for name in names:
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-            hint = f"the nearest are {listed([f'`{found}`' for found in close])}" if close else "leave --stateless out"
-            raise PipetraceError(f"No handler that ran calls a library `{name}`; {hint}.")
+    made = _Build(analysis, problem, solution, options).make()
+    if not options.regardless and options.move == "gain":
+        now = max(1.0, solution.speedup)
+        asked = stateless_what_if(analysis, options.machines, now, speedup_with)
+        made = dataclasses.replace(made, what_if=(*made.what_if, *asked))
+    return in_originals(made, recording.originals)
 
 
 def _chosen(analysis: Analysis, options: Options) -> frozenset[int] | None:

@@ -41,9 +41,13 @@ def refusals_of(analysis: Analysis, unit: int, moved: frozenset[int]) -> tuple[R
         return (
             Refusal("nested-in-moved", f"{analysis.name(unit)} runs inside {name}, which is moved as a whole.", ""),
         )
-    shared = tuple(_by_item(analysis, unit, item) for item in analysis.ties_of.get(unit, ()))
+    ties = analysis.ties_of.get(unit, ())
+    shared = tuple(_by_item(analysis, unit, item) for item in ties)
     if analysis.is_heavy(unit):
-        return (*analysis.mobilities[unit].refusals, *shared)
+        # Where a word of the user does away with a tie, the handler may move in a form in which the rest is no reason.
+        libraries = tuple(_by_item(analysis, unit, item) for item in ties if item.object_class == LIBRARY)
+        rest = tuple(refusal for refusal in shared if refusal not in libraries)
+        return (*libraries, *analysis.mobilities[unit].refusals, *rest)
     if shared:
         return shared
     mean = analysis.graph.units[unit].mean_us

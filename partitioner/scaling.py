@@ -145,7 +145,9 @@ def _candidates(analysis: Analysis, problem: Problem, chosen: Solution) -> list[
     for item_id in sorted(heavy, key=lambda name: (-heavy[name], name)):
         if heavy[item_id] > 0:
             names.setdefault(item_id)
-    return list(names)[:_MOST_QUESTIONS]
+    # What libraries keep cannot be moved to a store.
+    own = (name for name in names if analysis.classes.items[name].object_class != LIBRARY)
+    return list(own)[:_MOST_QUESTIONS]
 
 
 def _what_if(analysis: Analysis, items: list[str], machines: int, speedup: float, now: float) -> plan.WhatIf:
@@ -154,13 +156,6 @@ def _what_if(analysis: Analysis, items: list[str], machines: int, speedup: float
     verb = "were" if len(named) > 1 else "was"
     change = "kept out of the heavy handlers" if resource else "moved to a store"
     were = "were" if not resource else verb
-    if all(analysis.classes.items[item].object_class == LIBRARY for item in items):
-        words = " ".join(f"--stateless {item}" for item in items)
-        sentence = (
-            f"If no answer depends on {listed(named, most=9)}, `{words}` would give {machines} machines "
-            f"{factor(speedup)} instead of {factor(now)}."
-        )
-        return plan.WhatIf(", ".join(items), machines, round(speedup, 2), round(now, 2), sentence)
     sentence = (
         f"If {listed(named, most=9)} {were} {change}, {machines} machines would give {factor(speedup)} "
         f"instead of {factor(now)}."
