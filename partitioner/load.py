@@ -258,7 +258,12 @@ def _invocations(query: Query, process: int) -> Invocations:
 _KEPT_LOCATIONS = """
     select l.* from location l where l.process_id = {process} and
       (l.born_init or l.location_id in (
-         select location_id from access group by location_id having count(distinct invocation_id) > 1))"""
+         select location_id from access group by location_id having count(distinct invocation_id) > 1)
+       or l.object_id in (
+         select o.object_id from location o join access using (location_id)
+         where o.process_id = {process} and o.object_id is not null and not o.born_init and o.kind <> 'variable'
+         group by o.object_id having count(distinct invocation_id) > 1 and bool_or(o.kind = 'content')))"""
+"""Those that two invocations touch, also where one looks at a whole object and the other writes a part of it."""
 
 
 def _locations(query: Query, process: int) -> dict[int, Location]:
