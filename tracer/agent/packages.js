@@ -14,6 +14,7 @@
  */
 
 const Module = require('module');
+const { sep } = require('path');
 const { setTimeout } = require('timers');
 const { types } = require('util');
 const { state } = require('./state.js');
@@ -182,9 +183,21 @@ function keeperOf(name) {
 
 /** The package that a file belongs to, by where it lies. @param {string} file */
 function packageOf(file) {
-  if (!file.includes('node_modules')) return file;
-  const [first, second] = file.slice(file.lastIndexOf('node_modules') + 'node_modules'.length + 1).split(/[\\/]/);
+  const [first, second] = namesBelow(file, 'node_modules');
+  if (first === undefined) return file;
   return first.startsWith('@') ? `${first}/${second}` : first;
+}
+
+/** The first two names of a path below the last directory of a name; [] if it has none. @param {string} file @param {string} directory */
+function namesBelow(file, directory) {
+  const at = file.lastIndexOf(sep + directory + sep);
+  if (at < 0) return [];
+  // An application may have replaced what a split would use.
+  const start = at + directory.length + 2;
+  const middle = file.indexOf(sep, start);
+  if (middle < 0) return [file.slice(start)];
+  const end = file.indexOf(sep, middle + 1);
+  return [file.slice(start, middle), file.slice(middle + 1, end < 0 ? undefined : end)];
 }
 
 /** Modules of Node itself. @type {WeakSet<object>} */

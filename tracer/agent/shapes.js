@@ -11,6 +11,8 @@
 const { types } = require('util');
 const { state } = require('./state.js');
 const { classOf, RESOURCES } = require('./classes.js');
+const { textOf } = require('./disguise.js');
+const { matches } = require('./patterns.js');
 
 const FIRST = 10;
 const EVERY = 512;
@@ -70,8 +72,8 @@ function keepsSecrets(object) {
   let found = secretive.get(prototype);
   if (found === undefined) {
     const own = Reflect.getOwnPropertyDescriptor(prototype, 'constructor');
-    const text = own !== undefined && typeof own.value === 'function' ? Function.prototype.toString.call(own.value) : '';
-    found = (text.startsWith('class') && /[\s{;(,.!]#[A-Za-z_$]/.test(text)) || keepsSecrets(prototype);
+    const text = own !== undefined && typeof own.value === 'function' ? textOf(own.value) : '';
+    found = (text.startsWith('class') && matches(/[\s{;(,.!]#[A-Za-z_$]/, text)) || keepsSecrets(prototype);
     secretive.set(prototype, found);
   }
   return found;
