@@ -49,6 +49,11 @@ LIBRARIES = {
           waiting.push(f)
           setImmediate(() => { for (const each of waiting.splice(0)) resolve(each()) })
         })""",
+    "revoked": """
+        const { proxy, revoke } = Proxy.revocable({}, {})
+        const wary = new Proxy({}, { getPrototypeOf () { throw new Error('looked at') } })
+        revoke()
+        exports.held = () => [proxy, wary].length""",
     "pure": "const zlib = require('zlib'); exports.size = (text) => zlib.deflateRawSync(text).length",
 }
 KEEPS = {"single", "counter", "parts", "private", "late", "registry", "shown", "modern"}
@@ -64,13 +69,14 @@ import modern, { hit } from 'modern'
 import lazy from 'lazy'
 import * as parser from 'parser'
 import { soon } from 'queue'
+import revoked from 'revoked'
 import pure from 'pure'
 const counter = new registry.Counter()
 const handlers = [
   (i) => single.put('k' + i, i), () => single.has('k1'), () => next(), (i) => put('k' + i), () => count(),
   (i) => kept.add(i), () => kept.count(), (i) => late.add(i), () => late.count(), () => counter.inc(),
   () => registry.total(), () => shown.hit(), () => shown.stats.hits, () => hit(), () => modern.hits(), () => lazy.code('abc'),
-  (i) => parser.words('a'.repeat(i % 3 + 1)), (i) => soon(() => i), () => pure.size('aaaa'),
+  (i) => parser.words('a'.repeat(i % 3 + 1)), (i) => soon(() => i), () => revoked.held(), () => pure.size('aaaa'),
 ]
 let turn = 0
 function goOn () {

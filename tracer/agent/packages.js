@@ -5,12 +5,12 @@
  * What libraries keep to themselves between calls: variables of their modules and closures, and whatever these lead to.
  *
  * A call shows only its receiver and arguments, so a cache inside of a library is one that nobody handed over. All that
- * a package keeps is taken for one location, which every call into the package and every look at its exports reads. Now and then what its exports lead
- * to is looked at after a call, hidden variables included. If more is kept than ever before, or something by another
- * name, or if numbers only go up, calls have changed it. Other changes are taken for what libraries
- * write anew whenever they are called, as their parsers and queues do. The looks become rarer, each after half as many
- * calls again, so what fills in the first of them only, as tables do that a library makes when they are first needed, can
- * be told from what goes on filling.
+ * a package keeps is taken for one location, which every call into the package and every look at its exports reads. Now
+ * and then what its exports lead to is looked at after a call, hidden variables included. If more is kept than ever
+ * before, or something by another name, or if numbers only go up, calls have changed it. Other changes are taken for what
+ * libraries write anew whenever they are called, as their parsers and queues do. The looks become rarer, each after half
+ * as many calls again, so what fills in the first of them only, as tables do that a library makes when they are first
+ * needed, can be told from what goes on filling.
  */
 
 const Module = require('module');
@@ -25,6 +25,8 @@ const { isApplication } = require('./decide.js');
 const { inventoryOf } = require('./inventory.js');
 const { idOf, LIBRARY } = require('./identity.js');
 const { parts } = require('./reach.js');
+
+const { hasOwn } = Object;
 
 /** Looks at which numbers went up, and at none in between down. */
 const RISES = 4;
@@ -77,8 +79,13 @@ class Keeper {
     setTimeout(() => {
       this.waiting = false;
       const first = this.last === null;
-      const grew = this.grows();
-      if (!first) this.verdict = grew ? BOTH : READ;
+      try {
+        const grew = this.grows();
+        if (!first) this.verdict = grew ? BOTH : READ;
+      } catch {
+        // Whatever a library is made of, the application must not suffer from a look at it.
+        this.nextLook = Infinity;
+      }
     }, 1).unref();
   }
 
@@ -99,12 +106,12 @@ class Keeper {
 
   /** Whether a value is not the package's own, so that it is not looked into. @param {object} value @returns {boolean} */
   isForeign(value) {
-    if (value === globalThis || value === process || isCore(value) || value instanceof Module) return true;
+    if (types.isProxy(value) || value === globalThis || value === process || isCore(value) || value instanceof Module) return true;
     const keeper = keepers.get(value) ?? makers.get(value);
     if (keeper !== undefined) return keeper !== this;
     if (metas.get(value)?.made) return true;
     if (typeof value !== 'function') return false;
-    return idOf(value) !== LIBRARY || (Object.hasOwn(value, 'resolve') && Object.hasOwn(value, 'cache') && Object.hasOwn(value, 'main'));
+    return idOf(value) !== LIBRARY || (hasOwn(value, 'resolve') && hasOwn(value, 'cache') && hasOwn(value, 'main'));
   }
 }
 
