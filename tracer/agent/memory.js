@@ -203,14 +203,21 @@ function content(object, mode, via, line) {
     if (meta.cls !== 'proxy') {
       const memory = metaOf(alias);
       if (memory.root === '' && meta.root !== '') name(memory, meta.root, meta.direct);
+      // The memory goes by one of its names; that it is used by another one has to be seen, too.
+      else if (meta.direct && memory.root !== meta.root) touch(contentOf(meta), mode, via, line);
       return content(alias, mode, via, line);
     }
     content(alias, mode, via, line);
   }
+  touch(contentOf(meta), mode, via, line);
+  return meta;
+}
+
+/** @param {ObjectMeta} meta */
+function contentOf(meta) {
   let location = meta.content;
   if (location === null) location = meta.content = makeLocation('c', 'content', meta, meta.cls);
-  touch(location, mode, via, line);
-  return meta;
+  return location;
 }
 
 /**

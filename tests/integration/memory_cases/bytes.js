@@ -2,8 +2,10 @@
 a r  whole
 a w  whole[]
 b r  part
+b r  part[]
 b r  whole[]
 c r  view
+c rw view[]
 c rw whole[]
 d r  shared
 d rw shared[]
@@ -12,6 +14,7 @@ e r  shared[]
 f r  big
 f w  big[]
 g r  half
+g r  half[]
 g r  big[]
 */
 const memory = new ArrayBuffer(8)
