@@ -132,9 +132,10 @@ def _item_of(analysis: Analysis, names: ModuleNames, location: str) -> Item | No
 def _strangers(
     analysis: Analysis, moved: Mapping[int, str], owners: Mapping[str, str]
 ) -> list[tuple[Item, dict[int, Capture]]]:
-    """State that left the entry stage, with the functions that name it and were never seen to run with it.
+    """State that left the entry stage, with the functions that name it and may run elsewhere, too.
 
-    Each with the name by which it could use it.
+    These were never seen to run with it, or others that were not could call them. Each has with it the name by which it
+    could use the state.
     """
     recording = analysis.recording
     names = ModuleNames(recording)
@@ -148,10 +149,16 @@ def _strangers(
             if stage == owner:
                 at_home |= analysis.reach.of_unit(unit)
         same = names.same(f"{item.file}:{item.name}")
+        abroad = {
+            callee
+            for caller, info in recording.functions.items()
+            if info.kind != "module" and caller not in at_home
+            for callee in analysis.reach.by_text(caller)
+        }
         strangers = {
             function: capture
             for function, captures in sorted(recording.captures.items())
-            if recording.functions[function].kind != "module" and function not in at_home
+            if recording.functions[function].kind != "module" and (function not in at_home or function in abroad)
             for capture in captures
             if not same.isdisjoint(names.meanings(capture))
         }

@@ -178,7 +178,8 @@ def _reachable(view: FileView, order: GuardOrder, moves: Mapping[str, Move]) -> 
     for name in names:
         move = moves.get(name)
         if move is None:
-            continue
+            # It is not moved, and could use what left it wherever that is named.
+            return None
         if move.order.file != view.path or leads_elsewhere(view, move.site.function):
             return None
         found |= view.scopes.reachable_functions(move.site.function.index)
