@@ -45,9 +45,10 @@ def refusals_of(analysis: Analysis, unit: int, moved: frozenset[int]) -> tuple[R
     shared = tuple(_by_item(analysis, unit, item) for item in ties)
     if analysis.is_heavy(unit):
         # Where a word of the user does away with a tie, the handler may move in a form in which the rest is no reason.
-        libraries = tuple(_by_item(analysis, unit, item) for item in ties if item.object_class == LIBRARY)
-        rest = tuple(refusal for refusal in shared if refusal not in libraries)
-        return (*libraries, *analysis.mobilities[unit].refusals, *rest)
+        of_library = [item.object_class == LIBRARY for item in ties]
+        first = (refusal for refusal, is_first in zip(shared, of_library, strict=True) if is_first)
+        last = (refusal for refusal, is_first in zip(shared, of_library, strict=True) if not is_first)
+        return (*first, *analysis.mobilities[unit].refusals, *last)
     if shared:
         return shared
     mean = analysis.graph.units[unit].mean_us

@@ -43,7 +43,7 @@ function fingerprints(roots) {
   const others = new Set(roots);
   const look = new Look();
   try {
-    const numbers = roots.map((root) => fingerprint(root, (value) => value !== root && others.has(value), look));
+    const numbers = roots.map((root) => fingerprint(root, others, look));
     return { numbers, asked: look.asked };
   } finally {
     look.end();
@@ -52,11 +52,11 @@ function fingerprints(roots) {
 
 /**
  * @param {object} root
- * @param {(value: object) => boolean} isOther  what is not looked into
+ * @param {ReadonlySet<object>} others
  * @param {Look} look
  * @returns {number}
  */
-function fingerprint(root, isOther, look) {
+function fingerprint(root, others, look) {
   let hash = 0x811c9dc5;
   /** @type {Map<unknown, number>} */
   const seen = new Map();
@@ -88,7 +88,7 @@ function fingerprint(root, isOther, look) {
     }
     seen.set(value, seen.size + 17);
     hash = mix(hash, seen.size + 17);
-    if (isOther(value)) return;
+    if (value !== root && others.has(value)) return;
     if (depth < DEPTH && queue.length < NODES) queue.push([value, depth + 1]);
   }
 
